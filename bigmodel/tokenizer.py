@@ -1,0 +1,477 @@
+"""Text to token ids and back: characters, words, and byte-level byte-pair encoding (BPE).
+
+All three tokenizers number their tokens alike:
+
+    id 0, 1, 2      the special tokens <|padding|>, <|start|>, <|end|>: no text ever becomes one of them
+    id 3 … 258      the 256 bytes: what a tokenizer has not learned, it spells out in UTF-8
+    id 259 …        what it learned from a text: characters, words, or merges of earlier tokens
+
+Since every text is bytes in the end, `decode(encode(text)) == text` for any text in any language.
+"""
+
+import codecs
+import json
+import os
+import re
+from abc import ABC, abstractmethod
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
+from heapq import heapify, heappop, heappush
+from itertools import chain
+from operator import add, index
+from pathlib import Path
+from typing import Any
+
+from bigmodel.files import write_whole
+
+SPECIALS = {"<|padding|>": 0, "<|start|>": 1, "<|end|>": 2}
+BYTES = {bytes([byte]): len(SPECIALS) + byte for byte in range(256)}
+
+# Text is cut into pieces first, and no token reaches over a cut. The classes of characters are written out,
+# since \w and \s mean something else in each version of Python and in each other library.
+DIGIT = r"0-9"
+HANZI = r"\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+SIGN = (
+    r"\x00-\x08\x0b\x0c\x0e-\x1f!-/:-@\[-`{-\xbf\xd7\xf7\u2000-\u2bff\u3000-\u3004\u3008-\u303f\ufe00-\ufe6f"
+    r"\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\ufff0-\uffff\U0001f000-\U0001ffff"
+)
+LETTER = rf"^ \t\n\r{DIGIT}{HANZI}{SIGN}"  # what is left: the letters of every alphabet
+
+
+def pieces_pattern(hanzi: int, signs: int) -> str:
+    """The regular expression that cuts text into pieces of at most so many hanzi or signs.
+
+    Words and signs carry the space before them, as in GPT-2. Every length has a limit: a text without
+    spaces would otherwise be one endless piece.
+    """
+    return "|".join(
+        [
+            rf"['\u2019](?:s|t|d|m|ll|re|ve)(?![{LETTER}])",  # the ends of Mia's, don't, we'll
+            rf" ?[{LETTER}]{{1,24}}",
+            rf"[{DIGIT}]{{1,3}}",
+            rf"[{HANZI}]{{1,{hanzi}}}",
+            rf" ?[{SIGN}]{{1,{signs}}}",
+            r"[\t\n\r]{1,8}",
+            rf" {{1,32}}(?![^ \t\n\r{DIGIT}{HANZI}])",  # spaces, but the one that a word or sign takes along
+        ]
+    )
+
+
+CHARACTERS = r"(?s:.)"
+WORDS = pieces_pattern(hanzi=1, signs=1)
+CHUNKS = pieces_pattern(hanzi=16, signs=8)
+
+
+class Tokenizer(ABC):
+    """A vocabulary, and a way to write any text with it.
+
+    `vocabulary` gives the id of each token's bytes, `specials` the ids of the special tokens by name (two
+    names may share one id); together the ids are 0 … V − 1. `pattern` cuts a text into pieces; a character
+    that it leaves out is a piece of its own. Raises ValueError if these do not fit together.
+    """
+
+    def __init__(self, vocabulary: Mapping[bytes, int], specials: Mapping[str, int], pattern: str) -> None:
+        _check_vocabulary(vocabulary, specials)
+        self.vocabulary = dict(vocabulary)
+        self.specials = dict(specials)
+        self.pattern = pattern
+        self.padding, self.start, self.end = (specials[name] for name in SPECIALS)
+        bytes_of = {number: token for token, number in vocabulary.items()}
+        self._bytes = [bytes_of.get(number, b"") for number in range(max(*bytes_of, *specials.values()) + 1)]
+        self._cut = re.compile(f"{pattern}|{CHARACTERS}").findall
+        self._ids = lru_cache(maxsize=2**16)(self._ids_of_piece)
+
+    @abstractmethod
+    def _ids_of_piece(self, piece: str) -> tuple[int, ...]:
+        """The ids that write one piece."""
+
+    @property
+    def vocab_size(self) -> int:
+        """V: how many ids there are, and so how many logits a model of this vocabulary gives."""
+        return len(self._bytes)
+
+    @cached_property
+    def tokens(self) -> list[str]:
+        """A readable name for each id: "␣the", "<0xE4>", "<|end|>". Different tokens have different names."""
+        names = [readable(token) for token in self._bytes]
+        for name, number in reversed(self.specials.items()):
+            names[number] = name
+        return names
+
+    def token_bytes(self, token: int) -> bytes:
+        """The bytes that a token stands for: none for a special token. Raises ValueError for no such id."""
+        return self._bytes[self._checked([token])[0]]
+
+    def encode(self, text: str) -> list[int]:
+        """The ids that write `text`, never a special one, even where the text says "<|end|>".
+
+        Raises ValueError for what is not text, half a surrogate pair included.
+        """
+        _check_text(text)
+        return list(chain.from_iterable(map(self._ids, self._cut(text))))
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text that `ids` write. Special tokens are dropped; bytes that are no character become U+FFFD.
+
+        Raises ValueError for an id that is not in the vocabulary.
+        """
+        return b"".join([self._bytes[token] for token in self._checked(ids)]).decode("utf-8", "replace")
+
+    def _checked(self, ids: Iterable[int]) -> list[int]:
+        try:
+            numbers = [index(number) for number in ids]
+        except (TypeError, ValueError):
+            raise ValueError(f"ids must be one row of whole numbers, not {ids!r:.80}") from None
+        for number in numbers:
+            if not 0 <= number < self.vocab_size:
+                last = self.vocab_size - 1
+                raise ValueError(f"id {number} is not in this vocabulary of ids 0 to {last}: whose id is it?")
+        return numbers
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the tokenizer to `path` as readable JSON, whole or not at all; `load` reads it back."""
+        write_whole(path, json.dumps(self._state(), ensure_ascii=False, indent=1).encode())
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "kind": type(self).__name__,
+            "pattern": self.pattern,
+            "specials": self.specials,
+            "tokens": self.tokens,
+        }
+
+    @classmethod
+    @abstractmethod
+    def _from_state(cls, state: dict[str, Any]) -> "Tokenizer":
+        """The tokenizer whose `_state` this is."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._from_state, (self._state(),)  # pickled for another process: without the cache
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(vocab_size={self.vocab_size})"
+
+
+class LongestMatch(Tokenizer):
+    """A piece that was learned is one token; any other is written with the longest tokens from the left."""
+
+    def _ids_of_piece(self, piece: str) -> tuple[int, ...]:
+        rest = piece.encode()
+        ids = []
+        while rest:
+            length = next(n for n in range(len(rest), 0, -1) if rest[:n] in self.vocabulary)
+            ids.append(self.vocabulary[rest[:length]])
+            rest = rest[length:]
+        return tuple(ids)
+
+    @classmethod
+    def _from_state(cls, state: dict[str, Any]) -> "Tokenizer":
+        return cls(_vocabulary(state), state["specials"], state["pattern"])
+
+
+class CharacterTokenizer(LongestMatch):
+    """One token a character. Those of ASCII are bytes already, so that it learns only the others."""
+
+    @classmethod
+    def train(cls, text: str, vocab_size: int | None = None) -> "CharacterTokenizer":
+        """Learn the characters of `text`: all, or the most frequent ones until there are `vocab_size` ids.
+
+        Of equally frequent ones, the one with the smaller bytes comes first. Raises ValueError if the text
+        is empty, or has too few characters for `vocab_size`.
+        """
+        return cls(_most_frequent(CHARACTERS, text, vocab_size), SPECIALS, CHARACTERS)
+
+
+class WordTokenizer(LongestMatch):
+    """One token a word, with the space before it; a hanzi is a word, and so is a sign.
+
+    A word that was not learned is spelled with shorter ones and with bytes. Where the text has no more
+    different words than the vocabulary has room for, every word of it is one token.
+    """
+
+    @classmethod
+    def train(cls, text: str, vocab_size: int | None = None) -> "WordTokenizer":
+        """Learn the words of `text`: all, or the most frequent ones until there are `vocab_size` ids.
+
+        Of equally frequent ones, the one with the smaller bytes comes first. Raises ValueError if the text
+        is empty, or has too few words for `vocab_size`.
+        """
+        return cls(_most_frequent(WORDS, text, vocab_size), SPECIALS, WORDS)
+
+
+class BytePairTokenizer(Tokenizer):
+    """Byte-level BPE: a piece starts as its bytes, and merges join neighbours, the earliest learned first.
+
+    `merges` lists the pairs of tokens in the order in which they were learned. A foreign vocabulary (that of
+    GPT-2, say) is given by its `merges`, `vocabulary`, `specials` and `pattern`; by default the ids are those
+    of this module. Sources: Sennrich et al. 2016, arXiv:1508.07909; on bytes, Radford et al. 2019 (GPT-2).
+    """
+
+    def __init__(
+        self,
+        merges: Sequence[tuple[bytes, bytes]],
+        vocabulary: Mapping[bytes, int] | None = None,
+        specials: Mapping[str, int] = SPECIALS,
+        pattern: str = CHUNKS,
+    ) -> None:
+        if vocabulary is None:
+            vocabulary = numbered(left + right for left, right in merges)
+        super().__init__(vocabulary, specials, pattern)
+        _check_merges(merges, vocabulary)
+        self.merges = list(merges)
+        # A piece is written as a string with one character for each token, chr(id): then a pair of tokens is
+        # a string of two, and `str.replace` merges it at the speed of C.
+        symbol = {token: chr(number) for token, number in vocabulary.items()}
+        self._byte_symbols = [symbol[bytes([byte])] for byte in range(256)]
+        self._ranks: dict[str, int] = {}
+        self._merged: dict[str, str] = {}
+        for rank, (left, right) in enumerate(merges):
+            pair = symbol[left] + symbol[right]
+            self._ranks.setdefault(pair, rank)
+            self._merged[pair] = symbol[left + right]
+
+    @classmethod
+    def train(cls, text: str, vocab_size: int) -> "BytePairTokenizer":
+        """Learn merges from `text` until there are exactly `vocab_size` ids (see `learn_merges`).
+
+        Raises ValueError if the text is empty, or is used up before there are so many.
+        """
+        _check_training(text, vocab_size)
+        pieces = Counter(re.findall(CHUNKS, text))
+        return cls(learn_merges(pieces, vocab_size - len(SPECIALS) - len(BYTES)))
+
+    def _ids_of_piece(self, piece: str) -> tuple[int, ...]:
+        word = "".join([self._byte_symbols[byte] for byte in piece.encode()])
+        never = len(self._ranks)
+        while len(word) > 1:
+            pair = min(map(add, word, word[1:]), key=lambda pair: self._ranks.get(pair, never))
+            if pair not in self._merged:
+                break
+            word = word.replace(pair, self._merged[pair], 1)
+        return tuple(map(ord, word))
+
+    def _state(self) -> dict[str, Any]:
+        merges = [f"{readable(left)} {readable(right)}" for left, right in self.merges]
+        return super()._state() | {"merges": merges}
+
+    @classmethod
+    def _from_state(cls, state: dict[str, Any]) -> "Tokenizer":
+        pairs = [pair.split(" ") for pair in state["merges"]]
+        merges = [(from_readable(left), from_readable(right)) for left, right in pairs]
+        return cls(merges, _vocabulary(state), state["specials"], state["pattern"])
+
+
+def learn_merges(pieces: Mapping[str, int], n_tokens: int) -> list[tuple[bytes, bytes]]:
+    """The merges of byte-pair encoding that make `n_tokens` new tokens from `pieces` and their frequencies.
+
+    Over and over, the most frequent pair of neighbours becomes one token; of equally frequent pairs the one
+    whose left token is older (a smaller id), then the one whose right token is. Two pairs may make the same
+    bytes: then there is one token and two merges. Raises ValueError if the pieces run out of pairs.
+
+    Only the neighbourhood of a merged pair changes, so the counts are kept up to date rather than made
+    anew, and a heap gives the highest: its entries may be out of date, and are put right when they come up.
+    """
+    words = ["".join([chr(BYTES[bytes([byte])]) for byte in piece.encode()]) for piece in pieces]
+    frequencies = list(pieces.values())
+    counts: Counter[str] = Counter()  # how often each pair of neighbours stands in the text
+    places = defaultdict(set)  # the words in which each pair stands, or stood
+    for place, (word, frequency) in enumerate(zip(words, frequencies, strict=True)):
+        for pair in map(add, word, word[1:]):
+            counts[pair] += frequency
+            places[pair].add(place)
+
+    ids = dict(BYTES)
+    token_bytes = {chr(number): token for token, number in ids.items()}
+    merges: list[tuple[bytes, bytes]] = []
+    heap = [(-count, pair) for pair, count in counts.items()]
+    heapify(heap)
+    while len(ids) < len(BYTES) + n_tokens:
+        if not heap:
+            possible = len(SPECIALS) + len(ids)
+            wanted = len(SPECIALS) + len(BYTES) + n_tokens
+            raise ValueError(_too_little(possible, wanted))
+        count, pair = heappop(heap)
+        if counts[pair] != -count:
+            if counts[pair] > 0:
+                heappush(heap, (-counts[pair], pair))
+            continue
+        left, right = token_bytes[pair[0]], token_bytes[pair[1]]
+        merges.append((left, right))
+        new = chr(ids.setdefault(left + right, len(SPECIALS) + len(ids)))
+        token_bytes[new] = left + right
+        touched = set()
+        for place in places.pop(pair):
+            word, frequency = words[place], frequencies[place]
+            first, last = word.find(pair), word.rfind(pair)
+            if first < 0:
+                continue
+            before = word[max(first - 1, 0) : last + 3]
+            after = before.replace(pair, new)
+            for gone in map(add, before, before[1:]):
+                counts[gone] -= frequency
+            for come in map(add, after, after[1:]):
+                counts[come] += frequency
+                places[come].add(place)
+                touched.add(come)
+            words[place] = word.replace(pair, new)
+        for come in touched:
+            heappush(heap, (-counts[come], come))
+    return merges
+
+
+def numbered(learned: Iterable[bytes]) -> dict[bytes, int]:
+    """The ids of the bytes and of `learned` tokens, in this order, a token that comes again only once."""
+    vocabulary = dict(BYTES)
+    for token in learned:
+        vocabulary.setdefault(token, len(SPECIALS) + len(vocabulary))
+    return vocabulary
+
+
+def decode_stream(tokenizer: Tokenizer, ids: Iterable[int]) -> Iterator[str]:
+    """The text of `ids` as they arrive, never cut inside a character; joined, it is `tokenizer.decode(ids)`.
+
+    A character whose bytes come with several tokens is held back until its last. Raises ValueError for an
+    id that is not in the vocabulary, when it comes.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    for token in ids:
+        text = decoder.decode(tokenizer.token_bytes(token))
+        if text:
+            yield text
+    rest = decoder.decode(b"", final=True)
+    if rest:
+        yield rest
+
+
+def load(path: str | os.PathLike[str]) -> Tokenizer:
+    """The tokenizer that `save` wrote to `path`, of whichever kind, with the same ids.
+
+    Raises FileNotFoundError or another OSError if it cannot be read, ValueError if it is something else or
+    damaged.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no tokenizer at {path}: no such file") from None
+    except OSError as error:
+        raise type(error)(f"cannot read a tokenizer from {path}: {error.strerror or error}") from error
+    try:
+        state = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise ValueError(f"{path} is no tokenizer, or only a part of one: it is not whole JSON") from None
+    if not isinstance(state, dict) or state.get("format") != FORMAT or state.get("kind") not in KINDS:
+        raise ValueError(f"{path} is JSON, but no tokenizer that this version of bigmodel has saved")
+    try:
+        return KINDS[state["kind"]]._from_state(state)
+    except KeyError as error:
+        raise ValueError(f"{path} is a damaged tokenizer: {error} is missing") from error
+    except (ValueError, TypeError, AttributeError, re.error) as error:
+        raise ValueError(f"{path} is a damaged tokenizer: {error}") from error
+
+
+def readable(token: bytes) -> str:
+    """`token` as text for pictures and files: space ␣, newline ⏎, other invisible bytes like <0xE4>.
+
+    `from_readable` is its inverse, for any bytes.
+    """
+    text = token.decode("utf-8", "surrogateescape")
+    ambiguous = "␣⏎<" if "<0x" in text else "␣⏎"
+    return "".join(
+        SHOWN.get(character)
+        or (character if character.isprintable() and character not in ambiguous else _hexadecimal(character))
+        for character in text
+    )
+
+
+def from_readable(name: str) -> bytes:
+    """The bytes of a token whose `readable` form is `name`."""
+    parts = re.split("(<0x[0-9A-F]{2}>|␣|⏎)", name)
+    hidden = {shown: character.encode() for character, shown in SHOWN.items()}
+    return b"".join(
+        hidden.get(part) or (bytes.fromhex(part[3:5]) if position % 2 else part.encode())
+        for position, part in enumerate(parts)
+    )
+
+
+def _hexadecimal(character: str) -> str:
+    return "".join(f"<0x{byte:02X}>" for byte in character.encode("utf-8", "surrogateescape"))
+
+
+def _vocabulary(state: dict[str, Any]) -> dict[bytes, int]:
+    special = set(state["specials"].values())
+    return {from_readable(name): i for i, name in enumerate(state["tokens"]) if i not in special}
+
+
+def _most_frequent(pattern: str, text: str, vocab_size: int | None) -> dict[bytes, int]:
+    """The vocabulary of the most frequent pieces of `text` that are more than one byte."""
+    _check_training(text, vocab_size)
+    counts = Counter(re.findall(pattern, text))
+    learned = [(-count, piece.encode()) for piece, count in counts.items() if len(piece.encode()) > 1]
+    possible = len(SPECIALS) + len(BYTES) + len(learned)
+    if vocab_size is None:
+        vocab_size = possible
+    if vocab_size > possible:
+        raise ValueError(_too_little(possible, vocab_size))
+    return numbered(piece for _, piece in sorted(learned)[: vocab_size - len(SPECIALS) - len(BYTES)])
+
+
+def _too_little(possible: int, vocab_size: int) -> str:
+    return (
+        f"this text gives a vocabulary of at most {possible} tokens, not vocab_size={vocab_size}: "
+        f"train on more text, or ask for {possible}"
+    )
+
+
+def _check_text(text: str) -> None:
+    if not isinstance(text, str):
+        raise ValueError(f"a tokenizer reads text (str), not {type(text).__name__}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        broken = f"{text[error.start]!r} at position {error.start}"
+        raise ValueError(f"{broken} is half of a surrogate pair, not a character: remove it") from None
+
+
+def _check_training(text: str, vocab_size: int | None) -> None:
+    _check_text(text)
+    if not text:
+        raise ValueError("the text to train on is empty: give it at least one character")
+    least = len(SPECIALS) + len(BYTES)
+    if vocab_size is not None and (type(vocab_size) is not int or vocab_size < least):
+        raise ValueError(
+            f"vocab_size must be a whole number of at least {least} "
+            f"({len(SPECIALS)} special tokens and {len(BYTES)} bytes), not {vocab_size!r}"
+        )
+
+
+def _check_vocabulary(vocabulary: Mapping[bytes, int], specials: Mapping[str, int]) -> None:
+    missing = [name for name in SPECIALS if name not in specials]
+    if missing:
+        raise ValueError(f"specials give no id for {missing[0]}")
+    spelled = [byte for byte in BYTES if byte not in vocabulary]
+    if spelled:
+        raise ValueError(f"the vocabulary has no token for the byte {readable(spelled[0])}")
+    ids = sorted([*vocabulary.values(), *set(specials.values())])
+    if ids != list(range(len(ids))):
+        raise ValueError(f"the ids of {len(ids)} tokens must be 0 to {len(ids) - 1}, each of them once")
+
+
+def _check_merges(merges: Sequence[tuple[bytes, bytes]], vocabulary: Mapping[bytes, int]) -> None:
+    made = set(BYTES)
+    for left, right in merges:
+        unknown = [token for token in (left, right) if token not in made]
+        if unknown:
+            raise ValueError(f"{readable(unknown[0])} is merged before any merge has made it")
+        made.add(left + right)
+    if made != set(vocabulary):
+        odd = readable(min(made ^ set(vocabulary)))
+        raise ValueError(f"the merges and the vocabulary disagree about the token {odd}")
+
+
+FORMAT = "bigmodel tokenizer 1"
+SHOWN = {" ": "␣", "\n": "⏎"}
+KINDS: dict[str, type[Tokenizer]] = {
+    kind.__name__: kind for kind in (CharacterTokenizer, WordTokenizer, BytePairTokenizer)
+}
