@@ -1,0 +1,169 @@
+"""What each word of ``python -m bigmodel`` does; every function returns the exit status, None for 0.
+
+Only the standard library is imported at the top: parts of this run before anything is installed.
+"""
+
+import os
+import sys
+import time
+from argparse import Namespace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bigmodel import course, environment
+
+if TYPE_CHECKING:
+    from bigmodel.tokenizer import Tokenizer
+
+STOPPED = 130
+WINDOW = 64  # tokens in a piece of training text
+VALIDATION_WINDOWS = 64
+
+
+def lab(options: Namespace) -> int:
+    """Open JupyterLab on the first notebook, in the learner's copies or among the originals."""
+    notebooks = course.originals()
+    if not notebooks:
+        raise ValueError(
+            f"there are no notebooks in {course.NOTEBOOKS}: clone the whole repository and start there."
+        )
+    folder = course.NOTEBOOKS if options.originals else course.COPIES
+    if not options.originals:
+        for path in course.make_copies():
+            print(f"Your copy: {path.relative_to(environment.ROOT)}")
+    command = [sys.executable, "-m", "jupyterlab", str(folder / notebooks[0].name)]
+    command += [f"--ServerApp.root_dir={environment.ROOT}", "--LabApp.news_url=None"]
+    command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    command += ["--no-browser"] if options.no_browser else []
+    command += [f"--ServerApp.port={options.port}"] if options.port else []
+    command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    return environment.call(command)
+
+
+def test(options: Namespace) -> int:
+    """Run pytest at the root of the repository, as pyproject.toml configures it."""
+    os.chdir(environment.ROOT)
+    return environment.call([sys.executable, "-m", "pytest", *options.pytest])
+
+
+def run(options: Namespace) -> int:
+    """Execute one notebook and write its page, or list the notebooks."""
+    if options.notebook is None:
+        list_notebooks()
+        return 0
+    start = time.monotonic()
+    notebook, page, failure = course.run(options.notebook, options.to)
+    kind = "your copy" if notebook.parent == course.COPIES else "the original"
+    print(f"{notebook.stem} ({kind}), {time.monotonic() - start:.0f} s: {page}")
+    if failure:
+        print(f"{notebook.stem}: {failure}", file=sys.stderr)
+    return 1 if failure else 0
+
+
+def list_notebooks() -> None:
+    """Print each notebook's number and name."""
+    for path in course.originals():
+        mine = "   (you have a copy)" if (course.COPIES / path.name).exists() else ""
+        print(f"{path.stem}{mine}")
+
+
+def reset(options: Namespace) -> None:
+    """Bring one notebook back."""
+    copy, kept = course.reset(options.notebook)
+    print(f"{copy} is the original again." + (f" What you had: {kept}" if kept else ""))
+
+
+def regenerate(options: Namespace) -> int:
+    """Execute notebooks and write them in canonical form."""
+    paths = [course.find(name) for name in options.notebooks] or course.originals()
+    status = 0
+    for path in paths:
+        start = time.monotonic()
+        changed, failure = course.regenerate(path)
+        result = failure or ("rewritten" if changed else "unchanged")
+        print(f"{path.stem}: {result}, {time.monotonic() - start:.1f} s", flush=True)
+        status = 1 if failure else status
+    return status
+
+
+def pretrain(options: Namespace) -> int:
+    """Pretrain a BigModel on text and write it as a run."""
+    import torch
+    from torch import nn
+
+    from bigmodel import text
+    from bigmodel.checkpoint import save_run
+    from bigmodel.data import windows
+    from bigmodel.model import BigModel, OneHot, num_parameters
+    from bigmodel.schedule import polynomial
+    from bigmodel.train import evaluate, train
+
+    name = options.text.expanduser().resolve().stem if options.text else "docs"
+    folder = options.folder or Path("runs") / name
+    folder.mkdir(parents=True, exist_ok=True)
+    print(f"Reading {options.text or 'the Python documentation'}", flush=True)
+    training, fresh = text.split(
+        text.read(options.text) if options.text else text.python_docs(), seed=options.seed
+    )
+    print(f"Training the tokenizer on {len(training):,} characters", flush=True)
+    tokenizer = train_tokenizer(options.tokenizer, training, options.vocab_size)
+    data = windows(tokenizer.encode(training), WINDOW)
+    size = tokenizer.vocab_size
+    torch.manual_seed(options.seed)
+    model = nn.Sequential(
+        OneHot(size, options.context), BigModel(size * options.context, options.hidden_size, size)
+    )
+    print(f"Pretraining {num_parameters(model):,} parameters on {len(data) * WINDOW:,} tokens", flush=True)
+    history = train(
+        model, data, steps=options.steps, optimizer=torch.optim.AdamW, batch_size=options.batch_size, clip=1.0,
+        learning_rate=partial(polynomial, T=options.steps, eta_0=options.learning_rate, alpha=1.0),
+        seed=options.seed, checkpoint=folder / "checkpoint.pth",
+    )  # fmt: skip
+    save_run(folder, model, tokenizer)
+    if history.interrupted:
+        print(
+            f"\nStopped at step {len(history.losses)} of {options.steps}: the same command goes on.",
+            file=sys.stderr,
+        )
+        return STOPPED
+    unseen = windows(tokenizer.encode(fresh), WINDOW)[:VALIDATION_WINDOWS]
+    loss = evaluate(model, torch.utils.data.TensorDataset(*unseen))
+    print(f"Loss on text it has not seen: {loss:.2f} nats a token. Now try:")
+    print(f'  python -m bigmodel generate --run {folder} --prompt "{fresh.split()[0]}"')
+    return 0
+
+
+def train_tokenizer(kind: str, training: str, vocab_size: int) -> "Tokenizer":
+    """Train the tokenizer that a word names."""
+    from bigmodel.tokenizer import BytePairTokenizer, CharacterTokenizer, WordTokenizer
+
+    if kind == "characters":
+        return CharacterTokenizer.train(training, vocab_size)
+    if kind == "words":
+        return WordTokenizer.train(training, vocab_size)
+    return BytePairTokenizer.train(training, vocab_size)
+
+
+def generate(options: Namespace) -> None:
+    """Stream the text that a run's model writes."""
+    from bigmodel.checkpoint import load_run
+    from bigmodel.generate import stream
+
+    run = load_run(options.run or latest_run())
+    pieces = stream(
+        run.model, run.tokenizer, options.prompt, options.length,
+        options.temperature, options.top_k, options.top_p, options.seed,
+    )  # fmt: skip
+    print(options.prompt, end="", flush=True)
+    for piece in pieces:
+        print(piece, end="", flush=True)
+    print()
+
+
+def latest_run() -> Path:
+    """The run in ``runs/`` that was written last; FileNotFoundError when there is none."""
+    configs = sorted(Path("runs").glob("*/config.json"), key=lambda path: path.stat().st_mtime)
+    if not configs:
+        raise FileNotFoundError("there is no run in runs/ yet: make one with `python -m bigmodel pretrain`.")
+    return configs[-1].parent

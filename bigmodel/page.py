@@ -1,0 +1,80 @@
+"""A notebook as one page of HTML that needs no network: formulas in MathML, pictures inside the page."""
+
+import base64
+import html as escaping
+import json
+import mimetypes
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from jinja2 import pass_context
+from latex2mathml.converter import convert
+from nbconvert.exporters import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+# nbconvert's own page, without what it would fetch from the network.
+TEMPLATE = """\
+{%- extends 'lab/index.html.j2' -%}
+{%- block html_head_js -%}{%- endblock -%}
+{%- block html_head_js_mathjax -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+"""
+
+
+def html(notebook: dict[str, Any], title: str, folder: Path) -> str:
+    """The page of a notebook; its pictures are looked for from ``folder`` on."""
+    node = nbformat.from_dict(notebook)
+    for cell in node.cells:
+        for output in cell.get("outputs", []):
+            if "text/latex" in output.get("data", {}):
+                latex = "".join(output.data["text/latex"])
+                output.data["text/html"] = mathml(latex.strip().strip("$"), display="block")
+    resources = {"metadata": {"name": title, "path": str(folder)}}
+    page, _ = OfflineExporter(raw_template=TEMPLATE).from_notebook_node(node, resources)
+    return str(page)
+
+
+def mathml(latex: str, display: str) -> str:
+    """A formula as MathML, or, where it cannot be converted, its source as it stands."""
+    try:
+        formula = convert(latex.strip(), display=display)
+    except Exception:
+        formula = "\\"
+    # What the converter does not know, it lets through with its backslash.
+    return f"<code>{escaping.escape(latex.strip())}</code>" if "\\" in formula else formula
+
+
+class OfflineRenderer(IPythonRenderer):
+    """Markdown whose formulas are MathML and whose pictures lie inside the page."""
+
+    def inline_math(self, body: str) -> str:
+        return mathml(body, display="inline")
+
+    def block_math(self, body: str) -> str:
+        return mathml(body, display="block")
+
+    def latex_environment(self, name: str, body: str) -> str:
+        return mathml(f"\\begin{{{name}}}{body}\\end{{{name}}}", display="block")
+
+    def _src_to_base64(self, src: str) -> str | None:
+        path = Path(self.path, src)
+        if "://" in src or not path.is_file():
+            return None
+        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+class OfflineExporter(HTMLExporter):
+    """nbconvert's exporter with our renderer."""
+
+    @pass_context
+    def markdown2html(self, context: Any, source: str) -> str:
+        cell = context.get("cell", {})
+        renderer = OfflineRenderer(
+            escape=False,
+            embed_images=True,
+            path=context.get("resources", {}).get("metadata", {}).get("path", ""),
+            attachments=json.loads(json.dumps(cell.get("attachments", {}))),
+        )
+        return str(MarkdownWithMath(renderer=renderer).render(source))
