@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -123,17 +124,23 @@ def kernel_environment() -> dict[str, str]:
     return {**child_environment(), "BIGMODEL_STATIC": "1", "TQDM_DISABLE": "1"}
 
 
-def kernel_manager() -> Any:
-    """Starts kernels of the Python that runs this, whatever kernels the reader has registered."""
+def kernel_manager() -> type:
+    """The class that starts kernels of the Python that runs this, whatever kernels the reader has registered."""
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
+    from traitlets import default
 
     class ThisPython(KernelSpecManager):
         def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
             argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
             return KernelSpec(argv=argv, display_name="Python 3", language="python")
 
-    return AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython())
+    class Manager(AsyncKernelManager):
+        @default("kernel_spec_manager")
+        def this_python(self) -> KernelSpecManager:
+            return ThisPython()
+
+    return Manager
 
 
 def execute(
@@ -147,25 +154,26 @@ def execute(
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, DeadKernelError
 
-    node = nbformat.from_dict(canonical(notebook))
-    for cell in node.cells:
-        if cell.cell_type == "code":
-            cell.update(outputs=[], execution_count=None)
-    manager = kernel_manager()
+    node = nbformat.reads(dumps(without_outputs(canonical(notebook))), as_version=4)
     client = NotebookClient(
-        node, km=manager, timeout=None, record_timing=False, store_widget_state=False,
+        node, kernel_manager_class=kernel_manager(), timeout=None, record_timing=False, store_widget_state=False,
         on_cell_complete=lambda cell, cell_index: after_cell(),
     )  # fmt: skip
     failure = None
     try:
-        client.execute(env=environment, cwd=str(folder))
+        client.execute(env=environment, cwd=str(folder), stderr=subprocess.DEVNULL)
     except CellExecutionError as error:
-        failure = f"cell {failed_cell(node)} raised {error.ename}: {error.evalue}"
+        failure = f"code cell {failed_cell(node)} raised {error.ename}: {error.evalue}"
     except DeadKernelError:
-        failure = f"cell {failed_cell(node)}: the kernel died, perhaps for want of memory"
-    finally:
-        manager.cleanup_resources()
+        failure = f"code cell {failed_cell(node)}: the kernel died, perhaps for want of memory"
     return json.loads(nbformat.writes(node)), failure
+
+
+def without_outputs(notebook: Notebook) -> Notebook:
+    """The notebook as if it had never been run."""
+    empty: Notebook = {"outputs": [], "execution_count": None}
+    cells = [{**cell, **empty} if cell["cell_type"] == "code" else cell for cell in notebook["cells"]]
+    return {**notebook, "cells": cells}
 
 
 def failed_cell(notebook: Notebook) -> int:
@@ -243,7 +251,7 @@ def canonical_outputs(outputs: list[Notebook]) -> list[Notebook]:
     """Outputs without what differs from run to run: how a stream was cut, widget models, colours."""
     result: list[Notebook] = []
     for output in outputs:
-        output = {key: output[key] for key in sorted(output)}
+        output = dict(output)
         if output["output_type"] == "stream":
             before = result[-1] if result else {}
             if before.get("name") == output["name"] and before["output_type"] == "stream":
@@ -255,7 +263,7 @@ def canonical_outputs(outputs: list[Notebook]) -> list[Notebook]:
             output["traceback"] = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in output["traceback"]]
         if "data" in output:
             output["data"] = {
-                key: lines(value) for key, value in sorted(output["data"].items()) if "widget" not in key
+                kind: lines(kind, value) for kind, value in output["data"].items() if "widget" not in kind
             }
             if not output["data"]:
                 continue
@@ -268,9 +276,10 @@ def joined(text: str | list[str]) -> str:
     return text if isinstance(text, str) else "".join(text)
 
 
-def lines(value: Any) -> Any:
-    """A multi-line string of the format, as the list of lines that files hold."""
-    return value.splitlines(keepends=True) if isinstance(value, str) else value
+def lines(kind: str, value: Any) -> Any:
+    """The data of an output as files hold it: text as a list of lines, pictures as they are."""
+    is_text = kind.startswith("text/") or kind in ("application/javascript", "image/svg+xml")
+    return joined(value).splitlines(keepends=True) if is_text else value
 
 
 def regenerate(path: Path) -> tuple[bool, str | None]:

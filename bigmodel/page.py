@@ -24,7 +24,7 @@ TEMPLATE = """\
 
 def html(notebook: dict[str, Any], title: str, folder: Path) -> str:
     """The page of a notebook; its pictures are looked for from ``folder`` on."""
-    node = nbformat.from_dict(notebook)
+    node = nbformat.reads(json.dumps(notebook), as_version=4)
     for cell in node.cells:
         for output in cell.get("outputs", []):
             if "text/latex" in output.get("data", {}):
