@@ -15,11 +15,14 @@ import importlib
 import inspect
 import random
 import re
+import stat
 import sys
 import sysconfig
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from bigmodel.download import download
 
 # ---------------------------------------------------------------------------------------------------------
 # Paragraphs, duplicates, and the split
@@ -200,14 +203,19 @@ def read(path: str | Path) -> str:
     is empty or not UTF-8 text, and for a folder without text.
     """
     path = Path(path).expanduser()
-    if path.is_dir():
-        found = survey(path)
-        if not found.texts:
-            raise ValueError(f"The folder {path} holds no UTF-8 text{_first_reason(found)}.")
-        return "\n\n".join(map(_read_file, found.texts))
-    if not path.exists():
-        raise FileNotFoundError(f"There is no file or folder {path} (looked from {Path.cwd()}).")
-    return _read_file(path)
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"There is no file or folder {path} (looked from {Path.cwd()}).") from None
+    except OSError as error:
+        raise type(error)(f"{path} cannot be read ({error.strerror}).") from None
+    if not is_folder:
+        return _read_file(path)
+    texts, skipped = _read_folder(path)
+    if not texts:
+        reason = next(iter(skipped.values()), "it is empty").rstrip(".")
+        raise ValueError(f"The folder {path} holds no text, of {len(skipped)} files: {reason}.")
+    return "\n\n".join(texts.values())
 
 
 def survey(folder: str | Path) -> Survey:
@@ -215,20 +223,24 @@ def survey(folder: str | Path) -> Survey:
 
     Raises OSError for a folder that does not exist or may not be listed.
     """
-    folder = Path(folder).expanduser()
-    texts: list[Path] = []
-    skipped: dict[Path, str] = {}
-    for path in _files(folder, skipped):
-        try:
-            _read_file(path)
-            texts.append(path)
-        except (OSError, ValueError) as error:
-            skipped[path] = str(error)
+    texts, skipped = _read_folder(Path(folder).expanduser())
     return Survey(tuple(texts), skipped)
 
 
+def _read_folder(folder: Path) -> tuple[dict[Path, str], dict[Path, str]]:
+    """The text of every file beneath a folder, and the reason for every file that gave none."""
+    texts: dict[Path, str] = {}
+    skipped: dict[Path, str] = {}
+    for path in _files(folder, skipped):
+        try:
+            texts[path] = _read_file(path)
+        except (OSError, ValueError) as error:
+            skipped[path] = str(error)
+    return texts, skipped
+
+
 def _files(folder: Path, skipped: dict[Path, str]) -> Iterator[Path]:
-    """Every file beneath the folder that is neither hidden nor behind a linked folder, in order."""
+    """Every file beneath a folder in order, but for hidden ones and those behind a linked folder."""
     try:
         entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
     except OSError as error:
@@ -247,24 +259,18 @@ def _files(folder: Path, skipped: dict[Path, str]) -> Iterator[Path]:
                 skipped[entry] = str(error)
 
 
-def _first_reason(found: Survey) -> str:
-    """What was left out, as the end of a sentence."""
-    if not found.skipped:
-        return ": it is empty"
-    first = next(iter(found.skipped.values())).rstrip(".")
-    return f" ({len(found.skipped)} left out, such as this one: {first})"
-
-
 def _read_file(path: Path) -> str:
     """The text of one file, refused with one sentence if it is not UTF-8 text."""
     if not path.is_file():
-        raise OSError(f"{path} is neither a file nor a folder, or a link that leads nowhere.")
+        raise OSError(
+            f"{path} is not a file that can be read: a device, a pipe, or a link that leads nowhere."
+        )
     try:
         data = path.read_bytes()
     except OSError as error:
         raise type(error)(f"{path} cannot be read ({error.strerror}).") from None
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise ValueError(f"{path} is UTF-16, as its first two bytes say: save it as UTF-8.")
+        raise ValueError(f"{path} is UTF-16, as bytes 0 and 1 say: save it as UTF-8.")
     if (position := data.find(b"\0")) >= 0:
         raise ValueError(f"{path} is not text: byte {position} is NUL; give a text file saved as UTF-8.")
     try:
@@ -276,5 +282,67 @@ def _read_file(path: Path) -> str:
         ) from None
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
-        raise ValueError(f"{path} is empty: there is no text to learn from.")
+        raise ValueError(f"{path} is empty: give a file with text in it.")
     return text
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Public corpora, downloaded once
+# ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A public text: where it is, how to know that it arrived whole, and what may be done with it."""
+
+    name: str
+    url: str
+    sha256: str
+    bytes: int
+    language: str
+    licence: str
+    about: str
+    separator: str = "\n\n"
+
+
+CORPORA = {
+    entry.name: entry
+    for entry in (
+        Corpus(
+            name="tinystories",
+            url="https://huggingface.co/datasets/roneneldan/TinyStories/resolve/"
+            "f54c09fd23315a6f9c86f9dc80f725de7d8f9c64/TinyStories-valid.txt",
+            sha256="94e431816c4cce81ff71e4408ff8d3bda9a42e8d2663986697c3954288cb38b4",
+            bytes=19_447_282,
+            language="English",
+            licence="CDLA-Sharing-1.0",
+            about="22,000 short stories in the words of a small child, written by GPT-3.5 and GPT-4 (2023)",
+            separator="<|endoftext|>",
+        ),
+        Corpus(
+            name="shakespeare",
+            url="https://raw.githubusercontent.com/karpathy/char-rnn/"
+            "6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare/input.txt",
+            sha256="86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+            bytes=1_115_394,
+            language="English",
+            licence="public domain",
+            about="Tiny Shakespeare: 40,000 lines from the plays, the first text of many language models",
+        ),
+    )
+}
+
+
+def corpus(name: str, folder: str | Path | None = None, progress: bool = True) -> str:
+    """The text of one of `CORPORA`, downloaded the first time, its documents parted by blank lines.
+
+    Raises ValueError for a name that is not in the table, and whatever `download` raises.
+    """
+    if name not in CORPORA:
+        raise ValueError(
+            f"There is no corpus {name!r}: choose {' or '.join(map(repr, CORPORA))}, "
+            "or use read(path) for a file of your own."
+        )
+    chosen = CORPORA[name]
+    text = read(download(chosen.url, chosen.sha256, folder, progress))
+    return text.replace(chosen.separator, "\n\n")
