@@ -101,7 +101,6 @@ def pretrain(options: Namespace) -> int:
 
     name = options.text.expanduser().resolve().stem if options.text else "docs"
     folder = options.folder or Path("runs") / name
-    folder.mkdir(parents=True, exist_ok=True)
     print(f"Reading {options.text or 'the Python documentation'}", flush=True)
     training, fresh = text.split(
         text.read(options.text) if options.text else text.python_docs(), seed=options.seed
@@ -109,6 +108,7 @@ def pretrain(options: Namespace) -> int:
     print(f"Training the tokenizer on {len(training):,} characters", flush=True)
     tokenizer = train_tokenizer(options.tokenizer, training, options.vocab_size)
     data = windows(tokenizer.encode(training), WINDOW)
+    folder.mkdir(parents=True, exist_ok=True)
     size = tokenizer.vocab_size
     torch.manual_seed(options.seed)
     model = nn.Sequential(

@@ -4,6 +4,7 @@ import base64
 import html as escaping
 import json
 import mimetypes
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,14 @@ def html(notebook: dict[str, Any], title: str, folder: Path) -> str:
 
 def mathml(latex: str, display: str) -> str:
     """A formula as MathML, or, where it cannot be converted, its source as it stands."""
+    known = re.sub(r"\\(begin|end)\{(aligned|split|gathered)\}", r"\\\1{align*}", latex.strip())
+    known = known.replace(r"\operatorname*", r"\operatorname")
     try:
-        formula = convert(latex.strip(), display=display)
-    except Exception:
+        formula = convert(known, display=display)
+    except Exception:  # the converter's own errors have no common class
         formula = "\\"
-    # What the converter does not know, it lets through with its backslash.
-    return f"<code>{escaping.escape(latex.strip())}</code>" if "\\" in formula else formula
+    # What it does not know, it lets through as it stands, with the backslash or the ampersand.
+    return f"<code>{escaping.escape(latex.strip())}</code>" if re.search(r"\\|>&<", formula) else str(formula)
 
 
 class OfflineRenderer(IPythonRenderer):

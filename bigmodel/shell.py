@@ -86,7 +86,9 @@ def parser() -> Parser:
         allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"bigmodel {__version__}")
-    group = top.add_subparsers(dest="command", metavar="command", required=True, title="commands")
+    group = top.add_subparsers(
+        dest="command", metavar="command", required=True, title="commands", prog=PROGRAM
+    )
 
     def command(
         name: str, do: Callable[[Any], int | None], text: str, *examples: str, needs: bool = True
