@@ -10,9 +10,11 @@ course makes its own, in ``.venv`` at the root of the repository.
 import hashlib
 import os
 import platform
+import queue
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 from collections.abc import Sequence
@@ -149,13 +151,13 @@ def install() -> None:
 
     Raises SetupError when pip fails; the next start takes up where this one stopped.
     """
-    say("Installing the course's packages (once; some minutes and 1.5 GB)")
+    say("Installing the course's packages (once; some minutes, about 1.5 GB on disk)")
     write_stamp(UNFINISHED)
     if util.find_spec("pip") is None:
         pip_or_fail("pip itself", ["-m", "ensurepip"])
     if takes_cpu_wheel():
         torch = f"torch=={pins()['torch']}"
-        options = ["--no-deps", "--retries", "0", "--timeout", "20", "--index-url", CPU_WHEELS]
+        options = ["--no-deps", "--retries", "2", "--timeout", "20", "--index-url", CPU_WHEELS]
         if pip("torch, the build without CUDA", ["-m", "pip", "install", *options, torch])[0]:
             say("  that build could not be fetched; taking the general one, which is larger")
     pip_or_fail("requirements.txt", ["-m", "pip", "install", "-r", str(ROOT / "requirements.txt")])
@@ -203,28 +205,45 @@ def pip(what: str, arguments: list[str]) -> tuple[int, list[str]]:
         process.terminate()
         process.wait()
         interrupted()
-    finally:
-        sys.stderr.write("\n" if sys.stderr.isatty() else "")
 
 
 def follow(what: str, lines: IO[str]) -> list[str]:
-    """Show what pip is doing: one line, rewritten, on a terminal; one line a download elsewhere."""
-    start, words = time.monotonic(), []
-    terminal = sys.stderr.isatty()
-    width = shutil.get_terminal_size().columns - 1
-    say(f"  {what}")
+    """Show what pip is doing until it ends: one line that ticks on a terminal, large downloads elsewhere."""
+    start, words, step = time.monotonic(), list[str](), ""
+    said: queue.Queue[str | None] = queue.Queue()
+    threading.Thread(target=feed, args=(lines, said), daemon=True).start()
+    while True:
+        try:
+            line = said.get(timeout=1)
+        except queue.Empty:
+            line = ""
+        seconds = f"{time.monotonic() - start:4.0f} s"
+        if line is None:
+            tick(f"  {what}: {seconds.strip()}", last=True)
+            return words
+        words += [line.rstrip()] if line else []
+        if line.strip().startswith(("Collecting", "Downloading", "Installing", "Building", "Preparing")):
+            step = line.strip()
+            if not sys.stderr.isatty() and step.startswith("Downloading") and step.endswith("MB)"):
+                say(f"  {seconds}  {step}")
+        tick(f"  {what}: {seconds}  {step}")
+
+
+def feed(lines: IO[str], said: "queue.Queue[str | None]") -> None:
+    """Put every line into the queue, and None after the last."""
     for line in lines:
-        words.append(line.rstrip())
-        step = line.strip()
-        if not step.startswith(("Collecting", "Downloading", "Installing", "Building", "Preparing")):
-            continue
-        shown = f"  {time.monotonic() - start:4.0f} s  {step}"
-        if terminal:
-            sys.stderr.write("\r" + shown[:width].ljust(width))
-            sys.stderr.flush()
-        elif step.startswith(("Downloading", "Installing collected")):
-            say(shown[:100])
-    return words
+        said.put(line)
+    said.put(None)
+
+
+def tick(line: str, last: bool = False) -> None:
+    """Rewrite the terminal's last line; where there is no terminal, write only what is last."""
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns - 1
+        sys.stderr.write("\r" + line[:width].ljust(width) + ("\n" if last else ""))
+        sys.stderr.flush()
+    elif last:
+        say(line)
 
 
 def say(line: str) -> None:
