@@ -33,7 +33,7 @@ BYTES = {bytes([byte]): len(SPECIALS) + byte for byte in range(256)}
 DIGIT = r"0-9"
 HANZI = r"\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 SIGN = (
-    r"\x00-\x08\x0b\x0c\x0e-\x1f!-/:-@\[-`{-\xbf\xd7\xf7\u2000-\u2bff\u3000-\u3004\u3008-\u303f\ufe00-\ufe6f"
+    r"\x00-\x08\x0b\x0c\x0e-\x1f!-/:-@\[-`{-\u00bf\u00d7\u00f7\u2000-\u2bff\u3000-\u3004\u3008-\u303f\ufe00-\ufe6f"
     r"\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\ufff0-\uffff\U0001f000-\U0001ffff"
 )
 LETTER = rf"^ \t\n\r{DIGIT}{HANZI}{SIGN}"  # what is left: the letters of every alphabet
@@ -60,7 +60,7 @@ def pieces_pattern(hanzi: int, signs: int) -> str:
 
 CHARACTERS = r"(?s:.)"
 WORDS = pieces_pattern(hanzi=1, signs=1)
-CHUNKS = pieces_pattern(hanzi=16, signs=8)
+CHUNKS = pieces_pattern(hanzi=8, signs=8)
 
 
 class Tokenizer(ABC):
@@ -73,13 +73,15 @@ class Tokenizer(ABC):
 
     def __init__(self, vocabulary: Mapping[bytes, int], specials: Mapping[str, int], pattern: str) -> None:
         _check_vocabulary(vocabulary, specials)
+        if re.compile(pattern).groups:
+            raise ValueError(f"the pattern {pattern!r:.60} has a group that captures: write it as (?:…)")
         self.vocabulary = dict(vocabulary)
         self.specials = dict(specials)
         self.pattern = pattern
         self.padding, self.start, self.end = (specials[name] for name in SPECIALS)
         bytes_of = {number: token for token, number in vocabulary.items()}
         self._bytes = [bytes_of.get(number, b"") for number in range(max(*bytes_of, *specials.values()) + 1)]
-        self._cut = re.compile(f"{pattern}|{CHARACTERS}").findall
+        self._cut = re.compile(f"{pattern}|{CHARACTERS}").findall  # every character is in some piece
         self._ids = lru_cache(maxsize=2**16)(self._ids_of_piece)
 
     @abstractmethod
@@ -108,8 +110,12 @@ class Tokenizer(ABC):
 
         Raises ValueError for what is not text, half a surrogate pair included.
         """
+        return list(chain.from_iterable(map(self._ids, self.pieces(text))))
+
+    def pieces(self, text: str) -> list[str]:
+        """`text` cut into the pieces that `encode` writes one by one; no token reaches over a cut."""
         _check_text(text)
-        return list(chain.from_iterable(map(self._ids, self._cut(text))))
+        return self._cut(text)
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text that `ids` write. Special tokens are dropped; bytes that are no character become U+FFFD.
@@ -221,8 +227,7 @@ class BytePairTokenizer(Tokenizer):
         super().__init__(vocabulary, specials, pattern)
         _check_merges(merges, vocabulary)
         self.merges = list(merges)
-        # A piece is written as a string with one character for each token, chr(id): then a pair of tokens is
-        # a string of two, and `str.replace` merges it at the speed of C.
+        # As in PairCounts, a piece is a string with one character, chr(id), for each of its tokens.
         symbol = {token: chr(number) for token, number in vocabulary.items()}
         self._byte_symbols = [symbol[bytes([byte])] for byte in range(256)]
         self._ranks: dict[str, int] = {}
@@ -239,16 +244,18 @@ class BytePairTokenizer(Tokenizer):
         Raises ValueError if the text is empty, or is used up before there are so many.
         """
         _check_training(text, vocab_size)
-        pieces = Counter(re.findall(CHUNKS, text))
-        return cls(learn_merges(pieces, vocab_size - len(SPECIALS) - len(BYTES)))
+        smallest = len(SPECIALS) + len(BYTES)
+        merges = learn_merges(Counter(re.findall(CHUNKS, text)), vocab_size - smallest)
+        if smallest + len(merges) < vocab_size:
+            raise ValueError(_too_little(smallest + len(merges), vocab_size))
+        return cls(merges)
 
     def _ids_of_piece(self, piece: str) -> tuple[int, ...]:
         word = "".join([self._byte_symbols[byte] for byte in piece.encode()])
-        never = len(self._ranks)
-        while len(word) > 1:
-            pair = min(map(add, word, word[1:]), key=lambda pair: self._ranks.get(pair, never))
-            if pair not in self._merged:
-                break
+        ranks = self._ranks
+        while pair := min(
+            filter(ranks.__contains__, map(add, word, word[1:])), key=ranks.__getitem__, default=""
+        ):
             word = word.replace(pair, self._merged[pair], 1)
         return tuple(map(ord, word))
 
@@ -263,62 +270,80 @@ class BytePairTokenizer(Tokenizer):
         return cls(merges, _vocabulary(state), state["specials"], state["pattern"])
 
 
-def learn_merges(pieces: Mapping[str, int], n_tokens: int) -> list[tuple[bytes, bytes]]:
-    """The merges of byte-pair encoding that make `n_tokens` new tokens from `pieces` and their frequencies.
+def learn_merges(pieces: Mapping[str, int], n: int) -> list[tuple[bytes, bytes]]:
+    """The first `n` merges of byte-pair encoding, learned from `pieces` of text and their frequencies.
 
-    Over and over, the most frequent pair of neighbours becomes one token; of equally frequent pairs the one
-    whose left token is older (a smaller id), then the one whose right token is. Two pairs may make the same
-    bytes: then there is one token and two merges. Raises ValueError if the pieces run out of pairs.
-
-    Only the neighbourhood of a merged pair changes, so the counts are kept up to date rather than made
-    anew, and a heap gives the highest: its entries may be out of date, and are put right when they come up.
+    Over and over, the most frequent pair of neighbours becomes one token. Of equally frequent pairs, that
+    with the older left token (the smaller id) comes first, then that with the older right token. The list
+    is shorter than `n` if every piece has become one token before.
     """
     words = ["".join([chr(BYTES[bytes([byte])]) for byte in piece.encode()]) for piece in pieces]
-    frequencies = list(pieces.values())
-    counts: Counter[str] = Counter()  # how often each pair of neighbours stands in the text
-    places = defaultdict(set)  # the words in which each pair stands, or stood
-    for place, (word, frequency) in enumerate(zip(words, frequencies, strict=True)):
-        for pair in map(add, word, word[1:]):
-            counts[pair] += frequency
-            places[pair].add(place)
-
-    ids = dict(BYTES)
-    token_bytes = {chr(number): token for token, number in ids.items()}
+    pairs = PairCounts(words, list(pieces.values()))
+    token_bytes = {chr(number): byte for byte, number in BYTES.items()}
     merges: list[tuple[bytes, bytes]] = []
-    heap = [(-count, pair) for pair, count in counts.items()]
-    heapify(heap)
-    while len(ids) < len(BYTES) + n_tokens:
-        if not heap:
-            possible = len(SPECIALS) + len(ids)
-            wanted = len(SPECIALS) + len(BYTES) + n_tokens
-            raise ValueError(_too_little(possible, wanted))
-        count, pair = heappop(heap)
-        if counts[pair] != -count:
-            if counts[pair] > 0:
-                heappush(heap, (-counts[pair], pair))
-            continue
+    while len(merges) < n and (pair := pairs.most_frequent()):
         left, right = token_bytes[pair[0]], token_bytes[pair[1]]
         merges.append((left, right))
-        new = chr(ids.setdefault(left + right, len(SPECIALS) + len(ids)))
+        new = chr(len(SPECIALS) + len(token_bytes))
         token_bytes[new] = left + right
-        touched = set()
-        for place in places.pop(pair):
-            word, frequency = words[place], frequencies[place]
-            first, last = word.find(pair), word.rfind(pair)
-            if first < 0:
-                continue
-            before = word[max(first - 1, 0) : last + 3]
-            after = before.replace(pair, new)
-            for gone in map(add, before, before[1:]):
-                counts[gone] -= frequency
-            for come in map(add, after, after[1:]):
-                counts[come] += frequency
-                places[come].add(place)
-                touched.add(come)
-            words[place] = word.replace(pair, new)
-        for come in touched:
-            heappush(heap, (-counts[come], come))
+        pairs.merge(pair, new)
     return merges
+
+
+class PairCounts:
+    """How often each pair of neighbouring tokens stands in a text, kept up to date while pairs are merged.
+
+    A word is a string with one character, chr(id), for each of its tokens; so a pair is a string of two, and
+    `str.replace` merges it at the speed of C. Counting anew after every merge would take minutes: here only
+    the neighbourhood of the merged pair is counted again.
+    """
+
+    def __init__(self, words: list[str], frequencies: list[int]) -> None:
+        self.words = words
+        self.frequencies = frequencies
+        self.counts: dict[str, int] = defaultdict(int)
+        self.places: dict[str, set[int]] = defaultdict(set)  # the words in which a pair stands, or once stood
+        for place, word in enumerate(words):
+            self._add(place, word)
+        self.heap = [(-count, pair) for pair, count in self.counts.items()]
+        heapify(self.heap)
+
+    def most_frequent(self) -> str:
+        """The pair with the highest count, the smaller ids first; "" where there is no pair left."""
+        while self.heap:
+            count, pair = heappop(self.heap)
+            if -count == self.counts[pair]:
+                return pair
+            if self.counts[pair] > 0:  # it has become rarer since it was put on the heap
+                heappush(self.heap, (-self.counts[pair], pair))
+        return ""
+
+    def merge(self, pair: str, new: str) -> None:
+        """Replace `pair` by the new token in every word, from left to right."""
+        come: set[str] = set()
+        for place in self.places.pop(pair):
+            word = self.words[place]
+            first, last = word.find(pair), word.rfind(pair)
+            if first >= 0:
+                around = word[max(first - 1, 0) : last + 3]  # with the neighbours on both sides
+                self._remove(place, around)
+                come |= self._add(place, around.replace(pair, new))
+                self.words[place] = word.replace(pair, new)
+        for neighbours in come:
+            if new in neighbours:  # the count of any other pair is no higher than before
+                heappush(self.heap, (-self.counts[neighbours], neighbours))
+
+    def _add(self, place: int, tokens: str) -> set[str]:
+        come = set(map(add, tokens, tokens[1:]))
+        for pair in map(add, tokens, tokens[1:]):
+            self.counts[pair] += self.frequencies[place]
+        for pair in come:
+            self.places[pair].add(place)
+        return come
+
+    def _remove(self, place: int, tokens: str) -> None:
+        for pair in map(add, tokens, tokens[1:]):
+            self.counts[pair] -= self.frequencies[place]
 
 
 def numbered(learned: Iterable[bytes]) -> dict[bytes, int]:
@@ -372,30 +397,27 @@ def load(path: str | os.PathLike[str]) -> Tokenizer:
 
 
 def readable(token: bytes) -> str:
-    """`token` as text for pictures and files: space ␣, newline ⏎, other invisible bytes like <0xE4>.
+    """`token` as text for pictures and files: a space as ␣, a newline as ⏎, bytes that show nothing as <0xE4>.
 
     `from_readable` is its inverse, for any bytes.
     """
     text = token.decode("utf-8", "surrogateescape")
-    ambiguous = "␣⏎<" if "<0x" in text else "␣⏎"
-    return "".join(
-        SHOWN.get(character)
-        or (character if character.isprintable() and character not in ambiguous else _hexadecimal(character))
-        for character in text
-    )
+    unclear = "␣⏎<" if "<0x" in text else "␣⏎"  # what would be read as something else
+    return "".join([_shown(character, unclear) for character in text])
 
 
 def from_readable(name: str) -> bytes:
-    """The bytes of a token whose `readable` form is `name`."""
-    parts = re.split("(<0x[0-9A-F]{2}>|␣|⏎)", name)
-    hidden = {shown: character.encode() for character, shown in SHOWN.items()}
-    return b"".join(
-        hidden.get(part) or (bytes.fromhex(part[3:5]) if position % 2 else part.encode())
-        for position, part in enumerate(parts)
-    )
+    """The bytes of the token whose `readable` form is `name`."""
+    parts = re.split("<0x([0-9A-F]{2})>", name)  # text, byte, text, byte, …, text
+    parts[::2] = [part.replace("␣", " ").replace("⏎", "\n").encode().hex() for part in parts[::2]]
+    return bytes.fromhex("".join(parts))
 
 
-def _hexadecimal(character: str) -> str:
+def _shown(character: str, unclear: str) -> str:
+    if character in " \n":
+        return "␣" if character == " " else "⏎"
+    if character.isprintable() and character not in unclear:
+        return character
     return "".join(f"<0x{byte:02X}>" for byte in character.encode("utf-8", "surrogateescape"))
 
 
@@ -453,8 +475,8 @@ def _check_vocabulary(vocabulary: Mapping[bytes, int], specials: Mapping[str, in
     spelled = [byte for byte in BYTES if byte not in vocabulary]
     if spelled:
         raise ValueError(f"the vocabulary has no token for the byte {readable(spelled[0])}")
-    ids = sorted([*vocabulary.values(), *set(specials.values())])
-    if ids != list(range(len(ids))):
+    ids = [*vocabulary.values(), *set(specials.values())]
+    if set(map(type, ids)) != {int} or sorted(ids) != list(range(len(ids))):
         raise ValueError(f"the ids of {len(ids)} tokens must be 0 to {len(ids) - 1}, each of them once")
 
 
@@ -471,7 +493,6 @@ def _check_merges(merges: Sequence[tuple[bytes, bytes]], vocabulary: Mapping[byt
 
 
 FORMAT = "bigmodel tokenizer 1"
-SHOWN = {" ": "␣", "\n": "⏎"}
 KINDS: dict[str, type[Tokenizer]] = {
     kind.__name__: kind for kind in (CharacterTokenizer, WordTokenizer, BytePairTokenizer)
 }
