@@ -80,7 +80,8 @@ class Tokenizer(ABC):
         self.pattern = pattern
         self.padding, self.start, self.end = (specials[name] for name in SPECIALS)
         bytes_of = {number: token for token, number in vocabulary.items()}
-        self._bytes = [bytes_of.get(number, b"") for number in range(max(*bytes_of, *specials.values()) + 1)]
+        size = len(vocabulary) + len(set(specials.values()))
+        self._bytes = [bytes_of.get(number, b"") for number in range(size)]
         self._cut = re.compile(f"{pattern}|{CHARACTERS}").findall  # every character is in some piece
         self._ids = lru_cache(maxsize=2**16)(self._ids_of_piece)
 
@@ -131,8 +132,10 @@ class Tokenizer(ABC):
             raise ValueError(f"ids must be one row of whole numbers, not {ids!r:.80}") from None
         for number in numbers:
             if not 0 <= number < self.vocab_size:
-                last = self.vocab_size - 1
-                raise ValueError(f"id {number} is not in this vocabulary of ids 0 to {last}: whose id is it?")
+                known = f"0 to {self.vocab_size - 1}"
+                raise ValueError(
+                    f"id {number} is not in this vocabulary ({known}): use the tokenizer it is from"
+                )
         return numbers
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -230,12 +233,8 @@ class BytePairTokenizer(Tokenizer):
         # As in PairCounts, a piece is a string with one character, chr(id), for each of its tokens.
         symbol = {token: chr(number) for token, number in vocabulary.items()}
         self._byte_symbols = [symbol[bytes([byte])] for byte in range(256)]
-        self._ranks: dict[str, int] = {}
-        self._merged: dict[str, str] = {}
-        for rank, (left, right) in enumerate(merges):
-            pair = symbol[left] + symbol[right]
-            self._ranks.setdefault(pair, rank)
-            self._merged[pair] = symbol[left + right]
+        self._merged = {symbol[left] + symbol[right]: symbol[left + right] for left, right in merges}
+        self._ranks = {pair: rank for rank, pair in enumerate(self._merged)}
 
     @classmethod
     def train(cls, text: str, vocab_size: int) -> "BytePairTokenizer":
@@ -243,7 +242,8 @@ class BytePairTokenizer(Tokenizer):
 
         Raises ValueError if the text is empty, or is used up before there are so many.
         """
-        _check_training(text, vocab_size)
+        _check_training(text)
+        _check_size(vocab_size)
         smallest = len(SPECIALS) + len(BYTES)
         merges = learn_merges(Counter(re.findall(CHUNKS, text)), vocab_size - smallest)
         if smallest + len(merges) < vocab_size:
@@ -428,12 +428,13 @@ def _vocabulary(state: dict[str, Any]) -> dict[bytes, int]:
 
 def _most_frequent(pattern: str, text: str, vocab_size: int | None) -> dict[bytes, int]:
     """The vocabulary of the most frequent pieces of `text` that are more than one byte."""
-    _check_training(text, vocab_size)
+    _check_training(text)
     counts = Counter(re.findall(pattern, text))
     learned = [(-count, piece.encode()) for piece, count in counts.items() if len(piece.encode()) > 1]
     possible = len(SPECIALS) + len(BYTES) + len(learned)
     if vocab_size is None:
         vocab_size = possible
+    _check_size(vocab_size)
     if vocab_size > possible:
         raise ValueError(_too_little(possible, vocab_size))
     return numbered(piece for _, piece in sorted(learned)[: vocab_size - len(SPECIALS) - len(BYTES)])
@@ -456,12 +457,15 @@ def _check_text(text: str) -> None:
         raise ValueError(f"{broken} is half of a surrogate pair, not a character: remove it") from None
 
 
-def _check_training(text: str, vocab_size: int | None) -> None:
+def _check_training(text: str) -> None:
     _check_text(text)
     if not text:
         raise ValueError("the text to train on is empty: give it at least one character")
+
+
+def _check_size(vocab_size: int) -> None:
     least = len(SPECIALS) + len(BYTES)
-    if vocab_size is not None and (type(vocab_size) is not int or vocab_size < least):
+    if type(vocab_size) is not int or vocab_size < least:
         raise ValueError(
             f"vocab_size must be a whole number of at least {least} "
             f"({len(SPECIALS)} special tokens and {len(BYTES)} bytes), not {vocab_size!r}"
