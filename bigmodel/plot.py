@@ -1,7 +1,6 @@
 """The course's pictures: one house style. Each function draws numbers that it is given and returns the Axes."""
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from bigmodel.train import History
 
@@ -80,42 +80,53 @@ def panels(titles: Sequence[str], x: str, y: str, width: float = 9.0, height: fl
 
 
 def ladder(ax: Axes, rungs: Mapping[str, float]) -> Axes:
-    """Draw known losses as level lines across a picture, each labelled at its right end.
+    """Draw known losses as level lines across a picture, each named and numbered at its right end.
 
     Args:
-        rungs: name → loss in nats a token; the names in RUNGS have colours of their own, and the floor is dashed.
+        rungs: name → loss in nats a token; the names in RUNGS keep their colours, and the floor is dashed.
     """
-    for name, loss in rungs.items():
-        colour = RUNGS.get(name, INK)
-        ax.axhline(loss, color=colour, linewidth=1.4, linestyle="--" if name == "floor" else "-", alpha=0.9)
-        label(ax, 1.0, loss, f" {name} {loss:.2f}", colour)
+    return label_ends(ax, _level_lines(ax, rungs))
+
+
+def label_ends(ax: Axes, ends: Sequence[tuple[str, float, str]]) -> Axes:
+    """Write right of a picture what its lines are: (text, height in the data, colour), kept from overlapping."""
+    low, high = ax.get_ylim()
+    gap = 0.065 * (high - low) * 3.8 / _figure(ax).get_figheight()  # a line of text
+    heights: list[float] = []
+    for text, y, colour in sorted(ends, key=lambda end: end[1]):
+        heights.append(max(y, heights[-1] + gap) if heights else y)
+        ax.text(
+            1.01,
+            heights[-1],
+            text,
+            color=colour,
+            va="center",
+            fontsize=10,
+            transform=ax.get_yaxis_transform(),
+        )
     return ax
-
-
-def label(ax: Axes, x: float, y: float, text: str, colour: str) -> None:
-    """Write beside a line what it is, at height y of the data and at x from 0 (left edge) to 1 (right edge)."""
-    ax.text(x, y, text, color=colour, va="center", ha="left", fontsize=10, transform=ax.get_yaxis_transform())
 
 
 def losses(history: History, title: str, rungs: Mapping[str, float] | None = None, smooth: int = 20) -> Axes:
     """Draw a training: the loss of each batch, its running mean, the validation loss, and the rungs that apply."""
     ax = axes(title, "step", "loss (nats a token)")
-    steps = np.arange(len(history.losses))
-    ax.plot(steps, history.losses, color=SKY, linewidth=0.8, alpha=0.5)
-    ax.plot(
-        steps, running_mean(history.losses, smooth), color=BLUE, label=f"training, mean of {smooth} batches"
-    )
+    mean = running_mean(history.losses, smooth)
+    ax.plot(history.losses, color=SKY, linewidth=0.8, alpha=0.5)
+    ax.plot(mean, color=BLUE)
+    ends = [(f"training {mean[-1]:.2f}", float(mean[-1]), BLUE)]
     if history.validation_losses:
-        ax.plot(
-            history.validation_steps,
-            history.validation_losses,
-            "o-",
-            color=INK,
-            markersize=4,
-            label="validation",
-        )
-    ax.legend(loc="upper right")
-    return ladder(ax, rungs or {})
+        ax.plot(history.validation_steps, history.validation_losses, "o-", color=INK, markersize=4)
+        ends.append((f"validation {history.validation_losses[-1]:.2f}", history.validation_losses[-1], INK))
+    return label_ends(ax, [*ends, *_level_lines(ax, rungs or {})])
+
+
+def _level_lines(ax: Axes, rungs: Mapping[str, float]) -> list[tuple[str, float, str]]:
+    ends = []
+    for name, loss in rungs.items():
+        colour = RUNGS.get(name, INK)
+        ax.axhline(loss, color=colour, linewidth=1.4, linestyle="--" if name == "floor" else "-", zorder=1)
+        ends.append((f"{name} {loss:.2f}", loss, colour))
+    return ends
 
 
 def running_mean(values: Sequence[float], width: int) -> np.ndarray:
@@ -129,24 +140,12 @@ def running_mean(values: Sequence[float], width: int) -> np.ndarray:
 def save(ax: Axes, name: str, folder: str | Path = "figures") -> None:
     """Write the picture of these axes to ``figures/NAME.svg``, the same bytes for the same picture."""
     Path(folder).mkdir(parents=True, exist_ok=True)
-    figure = ax.get_figure(root=True)
-    assert figure is not None, "axes always belong to a figure"
     with mpl.rc_context(STYLE):
-        figure.savefig(Path(folder) / f"{name}.svg", metadata={"Date": None})
+        _figure(ax).savefig(Path(folder) / f"{name}.svg", metadata={"Date": None})
 
 
-def play(picture: Callable[..., Any], **choices: Sequence[Any]) -> None:
-    """Let the reader move a slider for each argument of ``picture``; else draw the first choice of each, once.
-
-    Nothing can move in tests, in print and on a web page: they set BIGMODEL_STATIC.
-    """
-    if os.environ.get("BIGMODEL_STATIC"):
-        picture(**{name: values[0] for name, values in choices.items()})
-        return
-    import ipywidgets
-
-    sliders = {
-        name: ipywidgets.SelectionSlider(options=values, value=values[0], continuous_update=False)
-        for name, values in choices.items()
-    }
-    ipywidgets.interact(picture, **sliders)
+def _figure(ax: Axes) -> Figure:
+    figure = ax.get_figure(root=True)
+    if figure is None:
+        raise ValueError("these axes have no figure any more: draw the picture again.")
+    return figure

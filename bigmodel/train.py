@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import TensorDataset
-from tqdm.auto import tqdm
 
 from bigmodel.checkpoint import fit_weights, from_bytes, read_bytes, to_bytes
 from bigmodel.data import IGNORE_INDEX, batches
+from bigmodel.display import progress_bar
 from bigmodel.files import write_whole
 from bigmodel.schedule import constant
 
@@ -90,7 +90,7 @@ def train(
         history = _resume(checkpoint, model, optim, recipe, rate_of, steps)
     started = time.perf_counter() - history.seconds
     first = saved = len(history.losses)
-    with tqdm(total=steps, initial=first, unit="step") as bar, _interruptible() as interrupt, _own_chance():
+    with progress_bar(steps, initial=first, unit="step") as bar, _interruptible() as interrupt, _own_chance():
         for step, (inputs, targets) in enumerate(batches(data, batch_size, seed, first), start=first):
             if validation is not None and (step % validate_every == 0 or step == steps):
                 _validate(history, step, model, validation, device)
