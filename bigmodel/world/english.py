@@ -1,0 +1,177 @@
+"""How the story is told in English: for each beat, the sentences that can tell it.
+
+`{thing}` is a slot, filled from the meaning (`{Thing}` with a capital); `[a|b|]` is a choice of style. All sentences
+of a beat are equally likely, and so are all the ways of a choice.
+"""
+
+FRAMES: dict[str, tuple[str, ...]] = {
+    "opening": (
+        "Once upon a time there was a {trait} [little |]{girl} called {hero} who lived {home}.",
+        "{Home} there [lived|once lived] a {trait} {girl} [named|by the name of] {hero}.",
+        "{Hero} was a {trait} {girl} who lived {home}[, and this is what happened|].",
+        "Do you know {hero}, the {trait} {girl} who [lived|grew up] {home}?",
+        "Long ago, when [bears could talk|the moon was young|all cats wore boots], a {trait} {girl} called {hero} lived {home}.",
+        "A {trait} {girl} lived {home}, and {his} name was {hero}.",
+        "Far away, {home}, lived {hero}, a {trait} {girl} who [never wore matching socks|talked to snails|hated combing {his} hair].",
+        "This is the story of {hero}, a {trait} [little |]{girl}, and it began {home}.",
+    ),
+    "treasure": (
+        "{Occasion}, {his} {giver} had given {him} a {colour} {thing}.",
+        "{His} {giver} had [given|brought] {him} a {colour} {thing} {occasion}.",
+        "{Hero} [owned|had] a {colour} {thing}, a present from {his} {giver} {occasion}.",
+        "{His} [greatest|dearest] treasure was a {colour} {thing}, which {his} {giver} had found for {him} {occasion}.",
+        "{Occasion}, {he} had been given a {colour} {thing}, and it was {his} {giver} who [chose|wrapped] it.",
+        "Above all {he} loved the {colour} {thing} that {his} {giver} had bought {him} {occasion}.",
+        "There was one thing {he} [never lent to anyone|would not swap for a pony]: the {colour} {thing} from {his} {giver}, given {occasion}.",
+    ),
+    "love": (
+        "{He} loved it [even |]more than {food}.",
+        "Not even {food} made {him} so [happy|content].",
+        "{He} liked {food}, but {he} liked the {thing} better.",
+        "[Every night|On Sundays|After supper] {he} told it a story about {food}.",
+        "{He} would not have sold it for a [mountain|cartload] of {food}.",
+        "For its sake {he} would [gladly |]go without {food}.",
+        "{Hero} cared for two things in life: the {thing} and {food}.",
+    ),
+    "hide": (
+        "{Time} {hero} hid it {place}, so that {rival} would not find it.",
+        "{Time}, afraid of {rival}, {he} [hid|tucked] the {thing} {place}.",
+        "To keep it safe from {rival}, {hero} hid the {thing} {place} {time}.",
+        "{Time} {rival} came to visit, and {hero} [quickly|quietly] hid the {thing} {place}.",
+    ),
+    "steal": (
+        "{Time} a {thief} [grabbed|snatched] the {thing} and hid it {place}.",
+        "{Time}, while {hero} was [asleep|brushing {his} teeth|looking for a sock], a {thief} took the {thing} and dropped it {place}.",
+        "But a {thief} [liked it too|had been watching], and {time} it hid the {thing} {place}.",
+        "{Time} a {thief} came in through the window, borrowed the {thing} and left it {place}.",
+    ),
+    "tidy": (
+        "{Time} {his} {giver} {chore} and put the {thing} away {place}.",
+        "{Time}, while {hero} was [out|at school], {his} {giver} {chore} and stored the {thing} {place}.",
+        "{His} {giver} {chore} {time} and, humming a tune, laid the {thing} {place}.",
+        "But {time} {his} {giver} {chore}, and somehow the {thing} ended up {place}.",
+    ),
+    "play": (
+        "{Time} {hero} took it along to {game} {place} and left it there.",
+        "{Time} {he} [wanted|decided] to {game} {place}, and at suppertime {he} ran off without the {thing}.",
+        "{He} and the {thing} went to {game} {place} {time}, but {he} came back alone.",
+        "{Time}, after trying to {game} {place}, {hero} left the {thing} behind.",
+    ),
+    "forgot": (
+        "[The next morning|By breakfast] {he} had forgotten where it was, and {he} felt {feeling}.",
+        "But {hero} had a head like a sieve: [the next day|a day later] {he} could not remember the place and was {feeling}.",
+        "A day later {he} could not remember where the {thing} was, and that made {him} [very |]{feeling}.",
+        "Then {he} slept so [well|deeply] that {he} forgot all about the place, and {he} woke up {feeling}.",
+    ),
+    "missing": (
+        "The next morning the {thing} was gone, and {hero} was [very |]{feeling}.",
+        "{Hero} [looked|stared] at the empty shelf and felt {feeling}.",
+        "Nobody had told {hero}, who [emptied {his} pockets|counted {his} treasures twice] and grew more and more {feeling}.",
+        '"Where is my {thing}?" [cried|whispered] {hero}, and {he} was very {feeling}.',
+    ),
+    "search": (
+        "{He} looked {first}, but there was only {odd}.",
+        "[First|To begin with], {he} searched {first} and found {odd}.",
+        "{First}? No, there was nothing but {odd}.",
+        '"Perhaps it is {first}," {he} [thought|said], but all {he} found there was {odd}.',
+        "{Hero} spent [an hour|half a day] {first} with a candle and came back with {odd}.",
+        "{Hero} turned everything upside down {first} and discovered {odd}.",
+        "It took courage to look {first}, and the reward was {odd}.",
+    ),
+    "search_again": (
+        "Then {he} tried {second}, where {he} [found|met] {other}.",
+        "{Second} there was nothing either, unless you count {other}.",
+        "Next {he} looked {second} and brought home {other}.",
+        "{He} had no [more|better] luck {second}: just {other}.",
+    ),
+    "meet": (
+        "Then a {nature} {friend} came by and asked why {he} was so {feeling}.",
+        "[On the way home|At the corner|On the doorstep] {he} met a {nature} {friend}.",
+        "A {nature} {friend} heard {him} sigh and [sat down beside {him}|lent {him} a handkerchief].",
+        '"Why so {feeling}?" asked a {nature} {friend}.',
+        "Luckily, a {nature} {friend} [had nothing to do|wanted to help].",
+        "Just then a {nature} {friend} [tapped {him} on the shoulder|tugged at {his} sleeve].",
+    ),
+    "advise_hide": (
+        '"Where would {rival} never look?" asked the {friend}.',
+        '"Think of {rival}," said the {friend}, "and your feet will know the way."',
+        "The {friend} pretended to be {rival}, and {hero} remembered [at once|everything].",
+        'The {friend} asked three questions about {rival}, and {hero} shouted: "I know!"',
+    ),
+    "advise_steal": (
+        '"I [saw|know] the {thief}," said the {friend}. "Follow me!"',
+        '"The {thief} has been boasting about it all day," [whispered|said] the {friend}.',
+        "The {friend} had a cousin who knew the {thief}, and soon the secret was out.",
+        '"Follow the footprints of the {thief}," said the {friend}[, yawning|].',
+    ),
+    "advise_tidy": (
+        '"Have you asked your {giver}?" said the {friend}, and {hero} had not.',
+        '"Somebody {chore}," said the {friend}. "Ask your {giver}!"',
+        "The {friend} went straight to {his} {giver} and [politely |]asked.",
+    ),
+    "advise_play": (
+        '"Did you not {game} yesterday?" [asked|said] the {friend}.',
+        '"The last time I saw you, you were off to {game}," said the {friend}.',
+        "The {friend} told {him} to close {his} eyes and {game}, and suddenly {hero} knew.",
+    ),
+    "remember": (
+        "Then came {trigger}, and {hero} remembered [everything|the place].",
+        "It took {trigger} to bring the memory back.",
+        "{Hero} sat down and thought, until {trigger} gave {him} the answer.",
+        "Thanks to {trigger}, it all came back to {him}.",
+    ),
+    "confess": (
+        '"Oh dear," said {his} {giver}. "I put it away myself!"',
+        '[At supper|Over tea] {his} {giver} dropped the spoon and cried: "Oh! The {thing}!"',
+        "{His} {giver} blushed and whispered [something|a secret] in {his} ear.",
+    ),
+    "track": (
+        "{He} noticed {clue}, and only a {thief} leaves that.",
+        "There was {clue} on the floor, [clearly|surely] the work of a {thief}.",
+        "{Hero} followed {clue} and [thought|muttered] rude things about the {thief}.",
+    ),
+    "find": (
+        "[And there|There], {place}, was the {colour} {thing}!",
+        "{He} ran [as fast as {he} could|without putting on {his} shoes], and {place} {he} found the {colour} {thing}.",
+        "Sure enough, the {colour} {thing} was {place}, [safe and sound|only a little dusty].",
+        "So {he} looked {place}, and what did {he} see? The {colour} {thing}!",
+        "{Place}, [between two cobwebs|beside a spider|under a dry leaf], {he} spotted something {colour}: the {thing}!",
+        "The {thing}, as {colour} as ever, was [waiting|lying] {place}.",
+        '"Found it!" [cried|shouted] {hero}, and held up the {colour} {thing} that had been {place} all the time.',
+        "A minute later {hero} was standing {place} with the {colour} {thing} in {his} arms.",
+    ),
+    "joy": (
+        "{He} was so {glad} that {he} {antic}.",
+        "[Oh, how|How] {glad} {he} was: {he} {antic}!",
+        "{Glad} as a [king|lark|cat in the sun], {hero} {antic}.",
+        "{Hero} {antic}, that is how {glad} {he} was.",
+        "Nobody has ever been so {glad}, and {hero} {antic} to prove it.",
+        "{He} felt {glad} from head to toe and {antic}.",
+    ),
+    "feast": (
+        "That evening {hero} and the {friend} shared {food} [until bedtime|by candlelight].",
+        "In return the {friend} asked for {food} and ate [three helpings|all of it].",
+        "The {friend} stayed for {food}, and they have been friends ever since.",
+        "{Hero} invited the {friend} for {food}, and now it comes [every week|every Friday].",
+    ),
+    "supper": (
+        "That evening {he} and {his} {giver} ate {food} and laughed[ until bedtime|].",
+        "{His} {giver} [laughed|smiled] and brought {him} {food}.",
+        "{Hero} told {his} {giver} everything over {food}.",
+    ),
+    "sleep": (
+        "That night the {thing} lay on {his} pillow, and they both dreamed of {food}.",
+        '"Good night, {thing}," said {hero}[, and the moon winked|].',
+        "{Hero} held the {thing} tight and slept like a [stone|log].",
+    ),
+    "mystery": (
+        "Only one question was left: how had {odd} come to be {first}?",
+        "But [nobody|not even the mayor] knows to this day who left {odd} {first}.",
+        '"And yet," thought {hero} in bed, "why did I find {odd} {first}?"',
+    ),
+    "keep": (
+        "From then on the {thing} had its own little bed, and every morning {hero} [greeted|kissed] it.",
+        "From that day on {he} took the {thing} everywhere, even [into the bath|to the dentist].",
+        'Now the {thing} lives above {his} bed, beside a note that says: "Do not touch!"',
+    ),
+}
