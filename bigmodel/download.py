@@ -36,8 +36,8 @@ def download(url: str, sha256: str, folder: str | Path | None = None, progress: 
     Raises ValueError for an address or a hash that is none, or a file with another hash (which is discarded),
     ConnectionError when the file cannot be had now, OSError when it cannot be stored.
     """
-    if not re.match(r"https?://[^/\s]", url):
-        raise ValueError(f"download takes an address that begins with http:// or https://, not {url!r}.")
+    if not re.match(r"https?://[a-z0-9._-]+(:\d+)?(/|$)", url, re.ASCII | re.IGNORECASE):
+        raise ValueError(f"download takes an address such as https://example.org/text.txt, not {url!r}.")
     if not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
         raise ValueError(f"sha256 is the file's hash in 64 hexadecimal digits, not {sha256!r}.")
     path = (Path(folder).expanduser() if folder else cache_folder()) / _file_name(url, sha256)

@@ -171,7 +171,7 @@ def _docstrings_of(source: Path) -> list[str]:
     kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     nodes = [node for node in ast.walk(tree) if isinstance(node, kinds)]
     nodes.sort(key=lambda node: getattr(node, "lineno", 0))
-    return [docstring for node in nodes if (docstring := ast.get_docstring(node))]
+    return [docstring for node in nodes if (docstring := ast.get_docstring(node, clean=False))]
 
 
 def _clean(text: str) -> str:
@@ -206,7 +206,7 @@ def read(path: str | Path) -> str:
     try:
         is_folder = stat.S_ISDIR(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFoundError(f"There is no file or folder {path} (looked from {Path.cwd()}).") from None
+        raise FileNotFoundError(f"There is no file or folder {path.absolute()}: check its name.") from None
     except OSError as error:
         raise type(error)(f"{path} cannot be read ({error.strerror}).") from None
     if not is_folder:

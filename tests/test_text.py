@@ -134,6 +134,12 @@ def test_any_text_is_split_in_two_or_refused_in_one_sentence(whole, share):
         assert all(part.strip() for part in split(whole, share))
 
 
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
+@pytest.mark.parametrize("seed", range(5))
+def test_both_parts_get_something_of_two_paragraphs(share, seed):
+    assert sorted(split("a\n\n" + "b" * 50, share, seed)) == ["a", "b" * 50]
+
+
 @pytest.mark.parametrize("whole", ["", " \n\n ", "one", "Again.\n\nagain.", "x" * 150])
 def test_a_text_of_one_piece_is_refused(whole):
     with pytest.raises(ValueError, match=f"two different paragraphs.*has {len(whole)} characters"):
@@ -310,7 +316,7 @@ def test_a_file_that_is_no_utf8_text_is_refused_by_name(tmp_path, data, message)
 
 
 def test_what_is_not_there_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no file or folder missing.txt"):
+    with pytest.raises(FileNotFoundError, match=r"no file or folder .*missing.txt: check its name"):
         read("missing.txt")
     (tmp_path / "file").write_text("x")
     with pytest.raises(FileNotFoundError, match="no file or folder"):
