@@ -194,6 +194,12 @@ def test_words_and_signs_carry_the_space_before_them() -> None:
     ]
 
 
+def test_only_the_end_of_a_word_goes_with_its_apostrophe() -> None:
+    pieces = WordTokenizer.train("a").pieces("we'll don’t 'tis 'small'")
+    assert pieces == ["we", "'ll", " don", "’t", " '", "tis", " '", "small", "'"]
+    assert WordTokenizer.train("a").pieces("o'tis") == ["o", "'", "tis"]
+
+
 def test_each_hanzi_is_a_word_and_byte_pairs_may_span_eight() -> None:
     assert WordTokenizer.train("你").pieces("钥匙在哪儿？") == list("钥匙在哪儿？")
     tokenizer = BytePairTokenizer.train("你", SMALLEST)
@@ -345,6 +351,12 @@ def test_a_merge_that_makes_a_token_again_gives_it_the_same_id() -> None:
     tokenizer = BytePairTokenizer([(b"a", b"b"), (b"b", b"c"), (b"ab", b"c"), (b"a", b"bc")])
     assert tokenizer.tokens[SMALLEST:] == ["ab", "bc", "abc"]
     assert tokenizer.encode("abc") == [SMALLEST + 2]
+
+
+def test_one_place_is_merged_at_a_time_as_other_tokenizers_do() -> None:
+    # In a given list, a late merge (a, bc) may make the left side of an early one (abc, a), which goes first.
+    tokenizer = BytePairTokenizer([(b"b", b"c"), (b"a", b"b"), (b"ab", b"c"), (b"abc", b"a"), (b"a", b"bc")])
+    assert [tokenizer.tokens[i] for i in tokenizer.encode("abcabc")] == ["abca", "bc"]
 
 
 # ---------------------------------------------------------------- names
