@@ -27,6 +27,8 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
 Notebook = dict[str, Any]
 
 
@@ -263,7 +265,7 @@ def canonical_outputs(outputs: list[Notebook]) -> list[Notebook]:
             output["traceback"] = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in output["traceback"]]
         if "data" in output:
             output["data"] = {
-                kind: lines(kind, value) for kind, value in output["data"].items() if "widget" not in kind
+                kind: lines(kind, value) for kind, value in output["data"].items() if kind != WIDGET
             }
             if not output["data"]:
                 continue

@@ -3,6 +3,7 @@
 import base64
 import html as escaping
 import json
+import logging
 import mimetypes
 import re
 from pathlib import Path
@@ -13,6 +14,9 @@ from jinja2 import pass_context
 from latex2mathml.converter import convert
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+QUIET = logging.getLogger(__name__)  # nbconvert warns of every picture without a description
+QUIET.setLevel(logging.ERROR)
 
 # nbconvert's own page, without what it would fetch from the network.
 TEMPLATE = """\
@@ -32,7 +36,7 @@ def html(notebook: dict[str, Any], title: str, folder: Path) -> str:
                 latex = "".join(output.data["text/latex"])
                 output.data["text/html"] = mathml(latex.strip().strip("$"), display="block")
     resources = {"metadata": {"name": title, "path": str(folder)}}
-    page, _ = OfflineExporter(raw_template=TEMPLATE).from_notebook_node(node, resources)
+    page, _ = OfflineExporter(raw_template=TEMPLATE, log=QUIET).from_notebook_node(node, resources)
     return str(page)
 
 

@@ -6,13 +6,16 @@ tests start, kernels among them, is blocked; conftest.py runs the same file in t
 
 import sys
 
-LOOPBACK = ("localhost", "127.", "::1", "0:0:0:0:0:0:0:1")
+LOOPBACK = ("localhost", "::1", "0.0.0.0", "::")
 
 
 def allowed(host):
     """Whether a host is this machine; None and the empty name mean that it is."""
     name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
-    return not name or (isinstance(name, str) and name.lower().startswith(LOOPBACK))
+    if not isinstance(name, str):
+        return name is None
+    numbers = name.split(".")
+    return name.lower() in ("", *LOOPBACK) or (numbers[0] == "127" and all(map(str.isdecimal, numbers)))
 
 
 def refuse_network(event, arguments):

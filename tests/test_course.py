@@ -1,0 +1,277 @@
+"""The learner's copies, executing, canonical form, and pages: on small notebooks in temporary folders."""
+
+import json
+import re
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from bigmodel import course, page
+
+
+def code(source, *tags, outputs=(), count=None, **metadata):
+    metadata = {**metadata, **({"tags": list(tags)} if tags else {})}
+    return new_code_cell(source, metadata=metadata, outputs=list(outputs), execution_count=count)
+
+
+def write(path, *cells):
+    path.parent.mkdir(exist_ok=True)
+    nbformat.write(new_notebook(cells=list(cells)), path)
+    return path
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """Folders of its own for the course: two notebooks, one of them with a solution."""
+    for name, folder in {"NOTEBOOKS": "notebooks", "COPIES": "my-notebooks", "FIGURES": "figures"}.items():
+        monkeypatch.setattr(course, name, tmp_path / folder)
+    write(tmp_path / "notebooks" / "01_first.ipynb", code("1 + 1"), code("2 + 2", "solution"), code("3 + 3"))
+    write(tmp_path / "notebooks" / "12_last_one.ipynb", code("print('last')"))
+    return tmp_path
+
+
+def sources(path):
+    return [course.source(cell) for cell in course.read(path)["cells"]]
+
+
+@pytest.mark.parametrize(
+    "name", ["1", "01", "01_first", "first", "01_first.ipynb", "notebooks/01_first.ipynb"]
+)
+def test_a_notebook_is_found_by_number_and_by_name(folders, name):
+    assert course.find(name) == folders / "notebooks" / "01_first.ipynb"
+
+
+@pytest.mark.parametrize("name", ["2", "fir", "", "0", "-1", "1.5", "¹", "01_first_"])
+def test_an_unknown_notebook_is_refused_with_those_there_are(folders, name):
+    with pytest.raises(ValueError, match=re.escape(f"{name!r}; the notebooks are: 01_first, 12_last_one.")):
+        course.find(name)
+
+
+def test_copies_leave_out_solutions_and_nothing_else(folders):
+    course.make_copies()
+    assert sources(course.COPIES / "01_first.ipynb") == ["1 + 1", "3 + 3"]
+    assert sources(course.NOTEBOOKS / "01_first.ipynb") == ["1 + 1", "2 + 2", "3 + 3"]
+
+
+def test_copies_are_never_overwritten_and_new_notebooks_are_added(folders):
+    assert [path.name for path in course.make_copies()] == ["01_first.ipynb", "12_last_one.ipynb"]
+    mine = write(course.COPIES / "01_first.ipynb", code("mine"))
+    write(course.NOTEBOOKS / "02_new.ipynb", code("new"))
+    assert [path.name for path in course.make_copies()] == ["02_new.ipynb"]
+    assert course.make_copies() == []
+    assert sources(mine) == ["mine"]
+
+
+def test_reset_brings_back_the_original_and_keeps_every_older_one(folders):
+    course.make_copies()
+    for number in (1, 2):
+        write(course.COPIES / "01_first.ipynb", code(f"mine {number}"))
+        copy, kept = course.reset("01")
+        assert sources(copy) == ["1 + 1", "3 + 3"]
+        assert kept.name == f"01_first.before-{number}.ipynb"
+        assert sources(kept) == [f"mine {number}"]
+    assert sources(course.COPIES / "01_first.before-1.ipynb") == ["mine 1"]
+
+
+def test_reset_without_a_copy_makes_one(folders):
+    copy, kept = course.reset("last_one")
+    assert copy.exists()
+    assert kept is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"cells": []', "\x00"])
+def test_what_is_not_a_notebook_is_refused_in_one_sentence(folders, text):
+    path = folders / "notebooks" / "01_first.ipynb"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"01_first\.ipynb is not a notebook"):
+        course.read(path)
+
+
+# Canonical form
+
+MESSY = {
+    "cells": [
+        {"cell_type": "markdown", "id": "kept", "metadata": {"collapsed": True}, "source": ["a\n", "b"]},
+        {
+            "cell_type": "code",
+            "execution_count": 3,
+            "metadata": {"execution": {"iopub.status.busy": "2026"}, "tags": ["solution"], "jupyter": {}},
+            "source": "1",
+            "outputs": [
+                {"output_type": "stream", "name": "stdout", "text": ["a", "b\n"]},
+                {"output_type": "stream", "name": "stdout", "text": "10%\r100%\n"},
+                {
+                    "output_type": "display_data",
+                    "metadata": {},
+                    "data": {"application/vnd.jupyter.widget-view+json": {}},
+                },
+                {
+                    "output_type": "display_data",
+                    "metadata": {},
+                    "data": {"text/plain": "x\ny", "image/png": "iVBO\n"},
+                },
+                {"output_type": "error", "ename": "E", "evalue": "", "traceback": ["\x1b[31mred\x1b[0m"]},
+            ],
+        },
+        {"cell_type": "code", "execution_count": None, "metadata": {}, "source": "1", "outputs": []},
+    ],
+    "metadata": {
+        "kernelspec": {"name": "my-kernel"},
+        "widgets": {"state": {}},
+        "language_info": {"version": "3.11"},
+    },
+    "nbformat": 4,
+    "nbformat_minor": 4,
+}
+
+
+def test_canonical_form_keeps_what_a_reader_sees_and_drops_what_differs_from_run_to_run():
+    result = course.canonical(MESSY)
+    first, second, third = result["cells"]
+    assert first == {"cell_type": "markdown", "id": "kept", "metadata": {}, "source": ["a\n", "b"]}
+    assert second["metadata"] == {"tags": ["solution"], "jupyter": {}}
+    assert second["outputs"] == [
+        {"output_type": "stream", "name": "stdout", "text": ["ab\n", "100%\n"]},
+        {
+            "output_type": "display_data",
+            "metadata": {},
+            "data": {"text/plain": ["x\n", "y"], "image/png": "iVBO\n"},
+        },
+        {"output_type": "error", "ename": "E", "evalue": "", "traceback": ["red"]},
+    ]
+    assert second["id"] != third["id"]
+    assert result["metadata"] == course.METADATA
+
+
+def test_canonical_form_is_a_valid_notebook_and_stays_as_it_is():
+    result = course.canonical(MESSY)
+    nbformat.validate(result)
+    assert course.canonical(json.loads(course.dumps(result))) == result
+
+
+def test_canonical_form_is_how_jupyter_itself_lays_out_a_file(tmp_path):
+    text = course.dumps(course.canonical(MESSY))
+    (tmp_path / "a.ipynb").write_text(text, encoding="utf-8")
+    nbformat.write(nbformat.read(tmp_path / "a.ipynb", as_version=4), tmp_path / "b.ipynb")
+    assert (tmp_path / "b.ipynb").read_text(encoding="utf-8") == text
+
+
+def test_canonical_form_leaves_its_argument_alone():
+    before = json.dumps(MESSY)
+    course.canonical(MESSY)
+    assert json.dumps(MESSY) == before
+
+
+# Executing
+
+DRAWS = """
+import os, pathlib
+pathlib.Path("figures").mkdir()
+pathlib.Path("figures/line.svg").write_text("<svg/>")
+print(os.environ["BIGMODEL_STATIC"], os.environ["TQDM_DISABLE"], os.environ["OMP_NUM_THREADS"], sorted(os.listdir()))
+"""
+PICTURE = """
+from IPython.display import Image, Math, display
+display(Math("x^2"))
+Image(bytes.fromhex("89504e470d0a1a0a"), format="png")
+"""
+
+
+def test_regenerating_twice_changes_no_byte_and_updates_the_figures(folders):
+    path = write(
+        folders / "notebooks" / "01_first.ipynb", new_markdown_cell("Title"), code(DRAWS), code(PICTURE)
+    )
+    ids = [cell["id"] for cell in course.read(path)["cells"]]
+    assert course.regenerate(path) == (True, None)
+    first = path.read_bytes()
+    assert course.regenerate(path) == (False, None)
+    assert path.read_bytes() == first
+    assert (course.FIGURES / "line.svg").read_text(encoding="utf-8") == "<svg/>"
+    cells = course.read(path)["cells"]
+    assert [cell["id"] for cell in cells] == ids
+    assert cells[1]["outputs"][0]["text"] == ["1 1 1 ['.ipython', 'figures']\n"]
+    assert [cell["execution_count"] for cell in cells[1:]] == [1, 2]
+    assert sorted(p.name for p in path.parent.iterdir()) == ["01_first.ipynb", "12_last_one.ipynb"]
+
+
+def test_a_notebook_that_fails_is_not_written(folders):
+    path = write(folders / "notebooks" / "01_first.ipynb", code("1"), code("raise KeyError('where')"))
+    before = path.read_bytes()
+    assert course.regenerate(path) == (False, "code cell 2 raised KeyError: 'where'")
+    assert path.read_bytes() == before
+
+
+def test_run_writes_a_page_even_when_a_cell_fails(folders):
+    write(
+        folders / "my-notebooks" / "01_first.ipynb",
+        code("print('so far')"),
+        code("1/0"),
+        code("print('never')"),
+    )
+    notebook, written, failure = course.run("01")
+    assert notebook == course.COPIES / "01_first.ipynb"
+    assert failure == "code cell 2 raised ZeroDivisionError: division by zero"
+    text = written.read_text(encoding="utf-8")
+    assert "so far" in text
+    assert "division by zero" in text
+
+
+def test_run_takes_the_original_where_there_is_no_copy_and_leaves_it_alone(folders):
+    before = (folders / "notebooks" / "12_last_one.ipynb").read_bytes()
+    notebook, written, failure = course.run("12", folders / "pages" / "my page.html")
+    assert (notebook, failure) == (folders / "notebooks" / "12_last_one.ipynb", None)
+    assert ">last" in written.read_text(encoding="utf-8")
+    assert notebook.read_bytes() == before
+
+
+# Pages
+
+FETCHES = re.compile(
+    r"""(?:src|href|data-src)\s*=\s*["'](?!data:|#)|@import|url\(\s*["']?(?!data:|#)|import\("""
+)
+
+
+def html(*cells, folder):
+    notebook = json.loads(nbformat.writes(new_notebook(cells=list(cells))))
+    return page.html(notebook, title="a page", folder=folder)
+
+
+def test_a_page_fetches_nothing(tmp_path):
+    (tmp_path / "line.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>", encoding="utf-8")
+    latex = new_output("display_data", data={"text/latex": "$\\frac{1}{2}$", "text/plain": "half"})
+    png = new_output("display_data", data={"image/png": "iVBORw0KGgo="})
+    text = html(
+        new_markdown_cell("# Title\n\n$x^2$ ![line](line.svg) <img src='line.svg'>"), code("1", outputs=[latex, png]),
+        folder=tmp_path,
+    )  # fmt: skip
+    text = re.sub(r'<a class="anchor-link" href="#[^"]*">', "", text)
+    assert FETCHES.findall(text) == []
+    assert text.count('src="data:image/svg+xml;base64,') == 2
+    assert "<mfrac>" in text
+    assert "require" not in text.lower()
+    assert "mathjax" not in re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL).lower()
+
+
+def test_formulas_become_mathml(tmp_path):
+    source = "$\\eta_0 (1 - t/T)^\\alpha$ and $a*b*c$\n\n$$L = -\\frac{1}{N} \\sum_i \\log p_i$$\n\n| $x_1$ |\n|---|\n"
+    text = html(new_markdown_cell(source), folder=tmp_path)
+    assert text.count("<math") == 4
+    assert "<em>" not in text
+    assert "\\frac" not in text
+
+
+@pytest.mark.parametrize("latex", [r"\notacommand{x}", "x_{", "a & b"])
+def test_a_formula_that_cannot_be_converted_is_shown_as_it_stands(latex):
+    assert page.mathml(latex, "inline") == f"<code>{latex.replace('&', '&amp;')}</code>"
+
+
+@pytest.mark.parametrize("name", ["aligned", "split", "gathered"])
+def test_formulas_of_several_lines_have_rows(name):
+    assert page.mathml(f"\\begin{{{name}}} a &= b \\\\ c &= d \\end{{{name}}}", "block").count("<mtr>") == 2
+
+
+def test_dollars_in_code_are_no_formulas(tmp_path):
+    assert "<math" not in html(
+        new_markdown_cell("`$HOME$`\n\n```\n$x$\n```\n"), code("'$x$'"), folder=tmp_path
+    )
