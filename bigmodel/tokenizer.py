@@ -240,7 +240,8 @@ class BytePairTokenizer(Tokenizer):
     def train(cls, text: str, vocab_size: int) -> "BytePairTokenizer":
         """Learn merges from `text` until there are exactly `vocab_size` ids (see `learn_merges`).
 
-        Raises ValueError if the text is empty, or is used up before there are so many.
+        Raises ValueError if the text is empty, or is used up before there are so many: it says how many it
+        gives, since ids that no text ever has would only be dead weight in a model.
         """
         _check_training(text)
         _check_size(vocab_size)
