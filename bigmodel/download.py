@@ -14,7 +14,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import Request, urlopen
 
-from tqdm.auto import tqdm
+from bigmodel.display import progress_bar
 
 
 def cache_folder() -> Path:
@@ -26,7 +26,7 @@ def cache_folder() -> Path:
     return Path.home() / ".cache" / "bigmodel"
 
 
-def download(url: str, sha256: str, folder: str | Path | None = None, progress: bool = True) -> Path:
+def download(url: str, sha256: str, folder: str | Path | None = None) -> Path:
     """The file at an http(s) address, fetched once into `folder` and checked against its SHA-256 every time.
 
     What is there and whole is used without any connection. An interrupted download is kept beside it (".part")
@@ -42,7 +42,7 @@ def download(url: str, sha256: str, folder: str | Path | None = None, progress: 
         raise ValueError(f"sha256 is the file's hash in 64 hexadecimal digits, not {sha256!r}.")
     path = (Path(folder).expanduser() if folder else cache_folder()) / _file_name(url, sha256)
     try:
-        _bring(url, sha256.lower(), path, progress)
+        _bring(url, sha256.lower(), path)
     except ConnectionError:
         raise
     except OSError as error:
@@ -53,7 +53,7 @@ def download(url: str, sha256: str, folder: str | Path | None = None, progress: 
     return path
 
 
-def _bring(url: str, sha256: str, path: Path, progress: bool) -> None:
+def _bring(url: str, sha256: str, path: Path) -> None:
     """Make `path` hold the file with this hash: from the cache, from a finished part, or from its address."""
     if _sha256(path) == sha256:
         return
@@ -63,7 +63,7 @@ def _bring(url: str, sha256: str, path: Path, progress: bool) -> None:
             return
         part = path.with_name(path.name + ".part")
         if _sha256(part) != sha256:
-            _fetch(url, part, progress)
+            _fetch(url, part)
         if (found := _sha256(part)) != sha256:
             part.unlink(missing_ok=True)
             raise ValueError(
@@ -88,7 +88,7 @@ def _sha256(path: Path) -> str:
         return ""
 
 
-def _fetch(url: str, part: Path, progress: bool) -> None:
+def _fetch(url: str, part: Path) -> None:
     """Download into `part`, going on where it ends if the server can."""
     already = part.stat().st_size if part.exists() else 0
     response = _open(url, already)
@@ -99,8 +99,7 @@ def _fetch(url: str, part: Path, progress: bool) -> None:
         start = already if response.status == 206 and resumed else 0
         length = response.headers.get("Content-Length", "")
         total = start + int(length) if length.isdigit() else None
-        options = {} if progress else {"disable": True}  # not given, so that TQDM_DISABLE is heard
-        bar = tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=part.stem, **options)
+        bar = progress_bar(total, initial=start, unit="B", unit_scale=True, desc=part.stem)
         with bar, part.open("ab" if start else "wb") as file:
             for chunk in _chunks(response, url):
                 file.write(chunk)

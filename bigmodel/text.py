@@ -333,7 +333,7 @@ CORPORA = {
 }
 
 
-def corpus(name: str, folder: str | Path | None = None, progress: bool = True) -> str:
+def corpus(name: str, folder: str | Path | None = None) -> str:
     """The text of one of `CORPORA`, downloaded the first time, its documents parted by blank lines.
 
     Raises ValueError for a name that is not in the table, and whatever `download` raises.
@@ -344,5 +344,5 @@ def corpus(name: str, folder: str | Path | None = None, progress: bool = True) -
             "or use read(path) for a file of your own."
         )
     chosen = CORPORA[name]
-    text = read(download(chosen.url, chosen.sha256, folder, progress))
+    text = read(download(chosen.url, chosen.sha256, folder))
     return text.replace(chosen.separator, "\n\n")

@@ -1,8 +1,4 @@
-"""The exercises' graders: hand one your function, and it says what is right, or what is wrong, with an example.
-
-Each grader is a function of your answer. It prints one verdict: not tried yet, with a hint; wrong, with a
-counter-example; or ✓, with the reason why it matters.
-"""
+"""What all graders share: from an examination of an answer to one verdict in words."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -22,14 +18,15 @@ def grader(hint: str, why: str) -> Callable[[Examination], Callable[..., None]]:
     def decorate(examine: Examination) -> Callable[..., None]:
         @wraps(examine)
         def check(*answer: Any) -> None:
-            print(_verdict(examine, answer, hint, why))
+            print(verdict(examine, answer, hint, why))
 
         return check
 
     return decorate
 
 
-def _verdict(examine: Examination, answer: tuple[Any, ...], hint: str, why: str) -> str:
+def verdict(examine: Examination, answer: tuple[Any, ...], hint: str, why: str) -> str:
+    """Say in one line what an examination found."""
     try:
         wrong = examine(*answer)
     except NotImplementedError:
