@@ -4,9 +4,11 @@ Only the standard library is imported at the top: parts of this run before anyth
 """
 
 import os
+import re
 import sys
 import time
 from argparse import Namespace
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from bigmodel.tokenizer import Tokenizer
 
 STOPPED = 130
+VOCAB_SIZE = 1000
 WINDOW = 64  # tokens in a piece of training text
 VALIDATION_WINDOWS = 64
 
@@ -31,7 +34,7 @@ def lab(options: Namespace) -> int:
     folder = course.NOTEBOOKS if options.originals else course.COPIES
     if not options.originals:
         for path in course.make_copies():
-            print(f"Your copy: {path.relative_to(environment.ROOT)}")
+            print(f"Your copy: {path.parent.name}/{path.name}")
     command = [sys.executable, "-m", "jupyterlab", str(folder / notebooks[0].name)]
     command += [f"--ServerApp.root_dir={environment.ROOT}", "--LabApp.news_url=None"]
     command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
@@ -134,15 +137,19 @@ def pretrain(options: Namespace) -> int:
     return 0
 
 
-def train_tokenizer(kind: str, training: str, vocab_size: int) -> "Tokenizer":
-    """Train the tokenizer that a word names."""
-    from bigmodel.tokenizer import BytePairTokenizer, CharacterTokenizer, WordTokenizer
+def train_tokenizer(kind: str, training: str, vocab_size: int | None) -> "Tokenizer":
+    """Train the tokenizer that a word names; without a size, as many tokens as the text gives, up to VOCAB_SIZE."""
+    from bigmodel import tokenizer
 
-    if kind == "characters":
-        return CharacterTokenizer.train(training, vocab_size)
-    if kind == "words":
-        return WordTokenizer.train(training, vocab_size)
-    return BytePairTokenizer.train(training, vocab_size)
+    if kind == "bpe":
+        if vocab_size is not None:
+            return tokenizer.BytePairTokenizer.train(training, vocab_size)
+        room = VOCAB_SIZE - len(tokenizer.SPECIALS) - len(tokenizer.BYTES)
+        return tokenizer.BytePairTokenizer(
+            tokenizer.learn_merges(Counter(re.findall(tokenizer.CHUNKS, training)), room)
+        )
+    other = tokenizer.CharacterTokenizer if kind == "characters" else tokenizer.WordTokenizer
+    return other.train(training, vocab_size or min(VOCAB_SIZE, other.train(training).vocab_size))
 
 
 def generate(options: Namespace) -> None:

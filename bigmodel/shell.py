@@ -168,7 +168,7 @@ def add_pretrain(words: Parser) -> None:
         "--tokenizer", choices=["bpe", "characters", "words"], default="bpe", help="default: bpe"
     )
     words.add_argument(
-        "--vocab-size", type=count, default=1000, help="tokens it knows (default: %(default)s)"
+        "--vocab-size", type=count, help="tokens it knows (default: 1000, or as many as the text gives)"
     )
     words.add_argument(
         "--context", type=count, default=4, help="tokens the model sees (default: %(default)s)"
