@@ -1,8 +1,16 @@
 """Which differences between a notebook's committed output and a new one pass, and which fail."""
 
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import nbformat
 import pytest
 from tolerance import same, tolerant
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.mark.parametrize(
@@ -101,3 +109,52 @@ def test_outputs_of_every_kind_of_text_are_evened_out(new, reference):
 )
 def test_outputs_that_differ_are_left_to_nbval(new, reference):
     assert tolerant([new], [reference]) == [new]
+
+
+WHERE = f"""
+import os
+import bigmodel
+print(os.path.samefile(os.path.dirname(bigmodel.__file__), {str(ROOT / "bigmodel")!r}), sorted(os.listdir()))
+print(os.environ["BIGMODEL_STATIC"], os.environ["TQDM_DISABLE"], "OMP_NUM_THREADS" in os.environ)
+open("mine.txt", "w").close()
+"""
+BLOCKED = """
+import socket
+try:
+    socket.create_connection(("192.0.2.1", 80), timeout=5)
+except OSError as error:
+    print(error)
+"""
+CELLS = {  # source, committed output, and whether strict nbval lets it pass
+    "where it runs": (WHERE, "True ['.ipython']\n1 1 True\n", True),
+    "no network": (BLOCKED, "the tests reach no network, but something asked for 192.0.2.1\n", True),
+    "last digit": ("print('loss 2.14')", "loss 2.13\n", True),
+    "two units": ("print('loss 2.15')", "loss 2.13\n", False),
+    "version": ("print('v2.14.0')", "v2.13.0\n", False),
+    "less output": ("print('a')", "a\nb\n", False),
+    "no output": ("", "a\n", False),
+    "an error": ("1/0", "", False),
+    "a warning": ("import sys; print('w', file=sys.stderr)", "", False),
+    "a figure": ("import matplotlib.pyplot as plt; plt.plot([1, 2]); plt.show()", None, True),
+}
+
+
+def test_strict_nbval_from_end_to_end(tmp_path):
+    book = nbformat.v4.new_notebook()
+    for number, (code, text, _) in enumerate(CELLS.values(), 1):
+        outputs = [stream(text)] if text else []
+        if text is None:
+            picture = {"image/png": "iVBO", "text/plain": "<Figure size 640x480 with 1 Axes>"}
+            outputs = [nbformat.v4.new_output("display_data", data=picture)]
+        book.cells.append(nbformat.v4.new_code_cell(code, execution_count=number, outputs=outputs))
+    nbformat.write(book, tmp_path / "book.ipynb")
+    options = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path), "-p", "conftest", "-n0", "-rA"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "--color=no", str(tmp_path / "book.ipynb")],
+        env=environment, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8",
+    )  # fmt: skip
+    passed = {int(number) for number in re.findall(r"^PASSED .*::Cell (\d+)", result.stdout, re.MULTILINE)}
+    expected = {number for number, (_, _, passes) in enumerate(CELLS.values()) if passes}
+    assert passed == expected, result.stdout + result.stderr
+    assert not (tmp_path / "mine.txt").exists()
