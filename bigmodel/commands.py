@@ -35,12 +35,13 @@ def lab(options: Namespace) -> int:
     if not options.originals:
         for path in course.make_copies():
             print(f"Your copy: {path.parent.name}/{path.name}")
-    command = [sys.executable, "-m", "jupyterlab", str(folder / notebooks[0].name)]
-    command += [f"--ServerApp.root_dir={environment.ROOT}", "--LabApp.news_url=None"]
-    command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.parent}"]
+    command += [f"--LabApp.default_url=/lab/tree/{folder.name}/{notebooks[0].name}", "--log-level=WARN"]
+    command += ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     command += ["--no-browser"] if options.no_browser else []
     command += [f"--ServerApp.port={options.port}"] if options.port else []
     command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    print("Starting JupyterLab; press Ctrl-C here twice to stop it.", flush=True)
     return environment.call(command)
 
 

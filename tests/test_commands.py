@@ -178,8 +178,9 @@ def test_reset_needs_no_environment(monkeypatch):
 def test_lab_opens_the_first_notebook_in_the_learners_folder(called):
     assert exit_status() == 5
     (command,) = called
-    assert command[:4] == [sys.executable, "-m", "jupyterlab", str(course.COPIES / "01_concepts.ipynb")]
-    assert f"--ServerApp.root_dir={ROOT}" in command
+    assert command[:3] == [sys.executable, "-m", "jupyterlab"]
+    assert f"--ServerApp.root_dir={course.COPIES.parent}" in command
+    assert "--LabApp.default_url=/lab/tree/my-notebooks/01_concepts.ipynb" in command
     assert (course.COPIES / "03_pretraining.ipynb").exists()
     assert "--no-browser" not in command
 
@@ -194,7 +195,7 @@ def test_lab_passes_on_its_options(called):
 
 def test_authors_open_the_originals_and_make_no_copies(called):
     exit_status("--originals")
-    assert str(course.NOTEBOOKS / "01_concepts.ipynb") in called[0]
+    assert "--LabApp.default_url=/lab/tree/notebooks/01_concepts.ipynb" in called[0]
     assert not course.COPIES.exists()
 
 
