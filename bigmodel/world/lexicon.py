@@ -54,22 +54,26 @@ clever   | clever   | 聪明
 stubborn | stubborn | 固执
 shy      | shy      | 害羞
 careless | careless | 粗心
+noisy    | noisy    | 吵吵闹闹
+hungry   | hungry   | 嘴馋
+nimble   | nimble   | 灵活
+gentle   | gentle   | 温柔
 """)
 
 HOMES = table("""
-value      | english                         | hanzi                | region
-lighthouse | in a lighthouse by the sea      | 海边 的 灯塔 里      | sea
-harbour    | in a little house in the harbour | 港口 的 小屋 里     | sea
-island     | on a windy island               | 多风 的 小岛 上      | sea
-cottage    | in a cottage in the forest      | 森林 中 的 木屋 里   | forest
-treehouse  | in a tree house                 | 大树 上 的 树屋 里   | forest
-watermill  | in a watermill by the stream    | 小溪 边 的 磨坊 里   | forest
-hut        | in a hut high in the mountains  | 高山 上 的 石屋 里   | mountain
-farm       | on a farm in the hills          | 山坡 上 的 农场 里   | mountain
-valley     | in a village in a deep valley   | 山谷 里 的 村子 里   | mountain
-bakery     | above the bakery in the town    | 镇上 面包店 的 楼上  | town
-station    | next to the railway station     | 火车站 的 旁边       | town
-market     | in a lane behind the market     | 集市 后面 的 巷子 里 | town
+value      | english                | hanzi         | region
+lighthouse | in a lighthouse        | 海边 的 灯塔 里 | sea
+harbour    | in the harbour         | 港口          | sea
+island     | on a windy island      | 多风 的 小岛 上 | sea
+forest     | in the forest          | 森林 里       | forest
+treehouse  | in a tree house        | 树屋 里       | forest
+watermill  | in a watermill         | 溪边 的 磨坊 里 | forest
+mountains  | in the mountains       | 高山 上       | mountain
+farm       | on a hill farm         | 山坡 上 的 农场 里 | mountain
+valley     | in a deep valley       | 深深 的 山谷 里 | mountain
+bakery     | above the bakery       | 面包店 楼上   | town
+station    | by the railway station | 火车站 旁边   | town
+market     | behind the market      | 集市 后面     | town
 """)
 
 THINGS = table("""
@@ -90,6 +94,8 @@ book      | picture book    | 小书   | 一 本
 comb      | comb            | 小梳   | 一 把
 kite      | kite            | 风筝   | 一 只
 music_box | music box       | 音乐盒 | 一 个
+teapot    | teapot          | 小壶   | 一 把
+clay_fox  | clay fox        | 小狐   | 一 只
 key       | key             | 钥匙   | 一 把
 drum      | drum            | 小鼓   | 一 面
 lantern   | lantern         | 灯笼   | 一 盏
@@ -125,15 +131,15 @@ brother     | big brother | 哥哥
 """)
 
 OCCASIONS = table("""
-value    | english                            | hanzi
-birthday | as a birthday present              | 生日
-swim     | for learning to swim               | 学会 游泳
-tooth    | for losing a first tooth           | 掉 第一 颗 牙
-dentist  | for being brave at the dentist     | 勇敢 地 看完 牙医
-spring   | on the first day of spring         | 立春
-school   | on the first day of school         | 开学
-soup     | for finishing a whole bowl of soup | 喝光 一 大 碗 汤
-snow     | when the first snow fell           | 下 第一 场 雪
+value    | english                        | hanzi
+birthday | as a birthday present          | 生日
+swim     | for learning to swim           | 学会 游泳
+tooth    | for losing a tooth             | 掉 第一 颗 牙
+dentist  | for being brave at the dentist | 勇敢 地 看完 牙医
+spring   | on the first day of spring     | 立春
+school   | on the first day of school     | 开学
+soup     | for finishing the soup         | 喝光 一 大 碗 汤
+snow     | when the first snow fell       | 下 第一 场 雪
 """)
 
 FOODS = table("""
@@ -158,18 +164,19 @@ fog     | one foggy morning   | 一 个 起雾 的 早晨
 stars   | one starry night    | 一 个 满天星斗 的 夜晚
 sunday  | one lazy Sunday     | 一 个 懒洋洋 的 星期天
 monday  | one quiet Monday    | 一 个 安静 的 星期一
-summer  | one hot summer day  | 一 个 炎热 的 夏日
-winter  | one cold winter day | 一 个 寒冷 的 冬日
+summer  | one summer day      | 一 个 炎热 的 夏日
+winter  | one winter day      | 一 个 寒冷 的 冬日
 """)
 
 RIVALS = table("""
-value     | english                  | hanzi
-twins     | the twins from next door | 隔壁 的 双胞胎
-neighbour | the nosy neighbour       | 爱 打听 的 邻居
-cousin    | the baby cousin          | 小 表弟
-parrot    | the cheeky parrot        | 调皮 的 鹦鹉
-goose     | the greedy goose         | 贪吃 的 大鹅
-pirate    | the retired pirate       | 退休 的 海盗
+value     | english            | hanzi
+twins     | the noisy twins    | 隔壁 的 双胞胎
+neighbour | the nosy neighbour | 爱 打听 的 邻居
+cousin    | the baby cousin    | 小 表弟
+parrot    | the cheeky parrot  | 调皮 的 鹦鹉
+goose     | the greedy goose   | 贪吃 的 大鹅
+pirate    | the retired pirate | 退休 的 海盗
+postman   | the postman        | 送 信 的 邮递员
 """)
 
 THIEVES = table("""
@@ -180,6 +187,7 @@ puppy   | puppy   | 小狗
 monkey  | monkey  | 猴子
 raven   | raven   | 乌鸦
 raccoon | raccoon | 浣熊
+ferret  | ferret  | 黄鼠狼
 """)
 
 CHORES = table("""
@@ -189,6 +197,7 @@ curtains  | washed the curtains   | 洗 窗帘
 cupboards | sorted the linen      | 整理 被子
 furniture | moved the furniture   | 搬 家具
 spoons    | polished every spoon  | 擦 勺子
+ceiling   | painted the ceiling   | 刷 天花板
 """)
 
 GAMES = table("""
@@ -199,6 +208,8 @@ whistle | practise whistling | 练习 吹 口哨
 ants    | count ants         | 数 蚂蚁
 dance   | dance a jig        | 跳舞
 poem    | write a poem       | 写诗
+clouds  | paint clouds       | 画 云彩
+tea     | drink tea          | 喝茶
 """)
 
 PLACES = table("""
@@ -234,29 +245,31 @@ letter_box  | behind the letter box     | 邮筒 后面        | town
 """)
 
 ODDS = table("""
-value   | english                   | hanzi
-cat     | a sleeping cat            | 一 只 睡觉 的 猫
-socks   | three odd socks           | 三 只 不 成对 的 袜子
-frog    | a very surprised frog     | 一 只 吓 了 一 跳 的 青蛙
-biscuit | half a biscuit            | 半 块 饼干
-beetles | a family of beetles       | 一 家子 甲虫
-hen     | an angry hen              | 一 只 生气 的 母鸡
-spoon   | a rusty spoon             | 一 把 生锈 的 勺子
-teeth   | somebody's false teeth    | 不知 谁 的 假牙
-snail   | a snoring snail           | 一 只 打 呼噜 的 蜗牛
-letter  | last year's shopping list | 一 张 去年 的 购物单
+value    | english                   | hanzi
+cat      | a sleeping cat            | 一 只 睡觉 的 猫
+socks    | three odd socks           | 三 只 不 成对 的 袜子
+frog     | a surprised frog          | 一 只 吓 了 一 跳 的 青蛙
+biscuit  | half a biscuit            | 半 块 饼干
+beetles  | a family of beetles       | 一 家子 甲虫
+hen      | an angry hen              | 一 只 生气 的 母鸡
+spoon    | a rusty spoon             | 一 把 生锈 的 勺子
+teeth    | somebody's false teeth    | 一 副 不知 谁 的 假牙
+snail    | a snoring snail           | 一 只 打 呼噜 的 蜗牛
+letter   | last year's shopping list | 一 张 去年 的 购物单
+trousers | a pair of trousers        | 一 条 破 裤子
+trumpet  | a bent trumpet            | 一 支 弯 了 的 小号
 """)
 
 OTHERS = table("""
-value   | english               | hanzi
-button  | a lost button         | 一 粒 丢 了 的 纽扣
-boots   | a pair of old boots   | 一 双 旧 靴子
-feather | a long feather        | 一 根 长长 的 羽毛
-spiders | six busy spiders      | 六 只 忙碌 的 蜘蛛
-cheese  | some very old cheese  | 一 块 很 老 的 奶酪
-dust    | nine kinds of dust    | 九 种 灰尘
-wig     | a curly wig           | 一 顶 卷卷 的 假发
-mitten  | one woolly mitten        | 一 只 毛线 手套
+value   | english             | hanzi
+button  | a lost button       | 一 粒 丢 了 的 纽扣
+boots   | two left boots      | 两 只 左脚 的 靴子
+feather | a long feather      | 一 根 长长 的 羽毛
+spiders | six busy spiders    | 六 只 忙碌 的 蜘蛛
+cheese  | some very old cheese | 一 块 陈年 的 奶酪
+dust    | nine kinds of dust  | 九 种 灰尘
+wig     | a curly wig         | 一 顶 卷卷 的 假发
+mitten  | one woolly mitten   | 一 只 毛线 手套
 """)
 
 FEELINGS = table("""
@@ -302,6 +315,7 @@ wise     | wise     | 见多识广
 giggling | giggling | 笑嘻嘻
 serious  | serious  | 一本正经
 grumpy   | grumpy   | 气鼓鼓
+lonely   | lonely   | 孤零零
 """)
 
 TRIGGERS = table("""
@@ -312,6 +326,7 @@ pear   | a bite of pear          | 咬 了 一 口 梨
 knock  | a knock at the door     | 听见 了 敲门声
 hiccup | a hiccup                | 打 了 一 个 嗝
 leaf   | a falling leaf          | 看见 了 一 片 落叶
+dream  | a strange dream         | 做 了 一 个 怪梦
 """)
 
 CLUES = table("""
@@ -329,17 +344,19 @@ proud     | proud     | 得意
 merry     | merry     | 快活
 delighted | delighted | 开心
 excited   | excited   | 激动
+amused    | amused    | 欢喜
 """)
 
 ANTICS = table("""
-value       | english                        | hanzi
-leg         | danced on one leg              | 单脚 跳 起 了 舞
-tree        | hugged the nearest tree        | 抱 住 了 身边 的 大树
-somersaults | turned three somersaults       | 连 翻 了 三 个 跟头
-lunch       | forgot to eat lunch            | 忘 了 吃 午饭
-moon        | sang a song to the moon        | 对 着 月亮 唱 起 了 歌
-bee         | bowed to a passing bee         | 向 路过 的 蜜蜂 鞠 了 一 个 躬
-scarecrow   | shook hands with a scarecrow   | 跟 稻草人 握 了 握 手
-backwards   | walked home backwards          | 倒 着 走 回 了 家
-hat         | threw a shoe into the air      | 把 鞋子 扔 上 了 天
+value       | english                      | hanzi
+leg         | danced on one leg            | 单脚 跳 起 了 舞
+tree        | hugged the nearest tree      | 抱 住 了 身边 的 大树
+somersaults | turned three somersaults     | 连 翻 了 三 个 跟头
+lunch       | forgot to eat lunch          | 忘 了 吃 午饭
+moon        | sang a song to the moon      | 对 着 月亮 唱 起 了 歌
+bee         | bowed to a passing bee       | 向 路过 的 蜜蜂 鞠 了 一 个 躬
+scarecrow   | shook hands with a scarecrow | 跟 稻草人 握 了 握 手
+backwards   | walked home backwards        | 倒 着 走 回 了 家
+shoe        | threw a shoe into the air    | 把 鞋子 扔 上 了 天
+cow         | kissed a surprised cow       | 亲 了 奶牛 一 口
 """)

@@ -13,21 +13,24 @@ def any_of(rows: dict[str, Row] | tuple[str, ...]) -> Weights:
     return dict.fromkeys(rows, 1.0)
 
 
-def nearby(rows: dict[str, Row], home: str) -> Weights:
-    """Equal weights for what is found in the region of this home."""
-    return {
-        value: 1.0 for value, row in rows.items() if row["region"] in ("any", lexicon.HOMES[home]["region"])
-    }
+def nearby(rows: dict[str, Row], region: str) -> Weights:
+    """Equal weights for what is found in this region."""
+    return {value: 1.0 for value, row in rows.items() if row["region"] in ("any", region)}
 
 
-def places(home: str, *but: str) -> Weights:
-    """Places near this home, other than those already spoken of."""
-    return {place: weight for place, weight in nearby(lexicon.PLACES, home).items() if place not in but}
+def homes(region: str) -> Weights:
+    """Homes in this region."""
+    return nearby(lexicon.HOMES, region)
 
 
-def friends(home: str) -> Weights:
-    """Animals who live near this home."""
-    return nearby(lexicon.FRIENDS, home)
+def places(region: str, *but: str) -> Weights:
+    """Places in this region, other than those already spoken of."""
+    return {place: weight for place, weight in nearby(lexicon.PLACES, region).items() if place not in but}
+
+
+def friends(region: str) -> Weights:
+    """Animals who live in this region."""
+    return nearby(lexicon.FRIENDS, region)
 
 
 def ways(plot: str) -> Weights:
@@ -36,9 +39,21 @@ def ways(plot: str) -> Weights:
     return {"friend": 0.64, alone: 0.36}
 
 
-def endings(way: str) -> Weights:
-    """How it ends: with the friend, or with the giver at the table; asleep, puzzled, or careful for ever."""
-    return {"feast" if way == "friend" else "supper": 1.3, "sleep": 1.0, "mystery": 1.0, "keep": 1.0}
+def endings(way: str, love: str, searches: str) -> Weights:
+    """How it ends: in joy, in bed, at the table, with a new friend, careful for ever, or with a riddle."""
+    together = {
+        ("friend", "yes"): "feast",
+        ("friend", "no"): "friends",
+        ("alone", "yes"): "supper",
+        ("alone", "no"): "hug",
+    }
+    weights = {
+        "joy": 1.5,
+        "sleep": 1.0,
+        "keep": 1.0,
+        together["friend" if way == "friend" else "alone", love]: 1.3,
+    }
+    return weights if searches == "none" else {**weights, "mystery": 1.0}
 
 
 def when(**values: str | tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -49,27 +64,28 @@ def when(**values: str | tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], 
 
 
 TIME = Draw("time", lambda: any_of(lexicon.TIMES))
-PLACE = Draw("place", places, ("home",))
+GIFT = (
+    Draw("thing", lambda: any_of(lexicon.THINGS)),
+    Draw("colour", lambda: any_of(lexicon.COLOURS)),
+    Draw("giver", lambda: any_of(lexicon.GIVERS)),
+)
+PLACE = Draw("place", places, ("region",))
 
 BEATS = (
+    Beat("where", (Draw("region", lambda: any_of(("sea", "forest", "mountain", "town"))),)),
     Beat(
         "opening",
         (
             Draw("hero", lambda: any_of(lexicon.HEROES)),
-            Draw("home", lambda: any_of(lexicon.HOMES)),
+            Draw("home", homes, ("region",)),
             Draw("trait", lambda: any_of(lexicon.TRAITS)),
         ),
     ),
-    Beat(
-        "treasure",
-        (
-            Draw("thing", lambda: any_of(lexicon.THINGS)),
-            Draw("colour", lambda: any_of(lexicon.COLOURS)),
-            Draw("giver", lambda: any_of(lexicon.GIVERS)),
-            Draw("occasion", lambda: any_of(lexicon.OCCASIONS)),
-        ),
-    ),
-    Beat("love", (Draw("food", lambda: any_of(lexicon.FOODS)),)),
+    Beat("which gift", (Draw("gift", lambda: {"plain": 0.75, "occasion": 0.25}),)),
+    Beat("treasure", GIFT, when(gift="plain")),
+    Beat("present", (*GIFT, Draw("occasion", lambda: any_of(lexicon.OCCASIONS))), when(gift="occasion")),
+    Beat("how dear", (Draw("love", lambda: {"yes": 0.45, "no": 0.55}),)),
+    Beat("love", (Draw("food", lambda: any_of(lexicon.FOODS)),), when(love="yes")),
     Beat("what happens", (Draw("plot", lambda: any_of(("hide", "steal", "tidy", "play"))),)),
     Beat("hide", (TIME, Draw("rival", lambda: any_of(lexicon.RIVALS)), PLACE), when(plot="hide")),
     Beat("steal", (TIME, Draw("thief", lambda: any_of(lexicon.THIEVES)), PLACE), when(plot="steal")),
@@ -77,17 +93,21 @@ BEATS = (
     Beat("play", (TIME, Draw("game", lambda: any_of(lexicon.GAMES)), PLACE), when(plot="play")),
     Beat("forgot", (Draw("feeling", lambda: any_of(lexicon.FEELINGS)),), when(plot=("hide", "play"))),
     Beat("missing", (Draw("feeling", lambda: any_of(lexicon.FEELINGS)),), when(plot=("steal", "tidy"))),
-    Beat("search", (Draw("first", places, ("home", "place")), Draw("odd", lambda: any_of(lexicon.ODDS)))),
-    Beat("how long", (Draw("searches", lambda: {"one": 0.6, "two": 0.4}),)),
+    Beat("how long", (Draw("searches", lambda: {"none": 0.3, "one": 0.5, "two": 0.2}),)),
+    Beat(
+        "search",
+        (Draw("first", places, ("region", "place")), Draw("odd", lambda: any_of(lexicon.ODDS))),
+        when(searches=("one", "two")),
+    ),
     Beat(
         "search_again",
-        (Draw("second", places, ("home", "place", "first")), Draw("other", lambda: any_of(lexicon.OTHERS))),
+        (Draw("second", places, ("region", "place", "first")), Draw("other", lambda: any_of(lexicon.OTHERS))),
         when(searches="two"),
     ),
     Beat("which way", (Draw("way", ways, ("plot",)),)),
     Beat(
         "meet",
-        (Draw("nature", lambda: any_of(lexicon.NATURES)), Draw("friend", friends, ("home",))),
+        (Draw("nature", lambda: any_of(lexicon.NATURES)), Draw("friend", friends, ("region",))),
         when(way="friend"),
     ),
     Beat("advise_hide", when=when(way="friend", plot="hide")),
@@ -98,16 +118,16 @@ BEATS = (
     Beat("confess", when=when(way="confess")),
     Beat("track", (Draw("clue", lambda: any_of(lexicon.CLUES)),), when(way="track")),
     Beat("find"),
+    Beat("which ending", (Draw("ending", endings, ("way", "love", "searches")),)),
     Beat(
         "joy",
         (Draw("glad", lambda: any_of(lexicon.GLADS)), Draw("antic", lambda: any_of(lexicon.ANTICS))),
+        when(ending="joy"),
     ),
-    Beat("which ending", (Draw("ending", endings, ("way",)),)),
-    Beat("feast", when=when(ending="feast")),
-    Beat("supper", when=when(ending="supper")),
-    Beat("sleep", when=when(ending="sleep")),
-    Beat("mystery", when=when(ending="mystery")),
-    Beat("keep", when=when(ending="keep")),
+    *(
+        Beat(ending, when=when(ending=ending))
+        for ending in ("sleep", "keep", "feast", "friends", "supper", "hug", "mystery")
+    ),
 )
 
 # Role of a story's meaning -> the table that its values come from.
