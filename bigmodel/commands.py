@@ -37,7 +37,8 @@ def lab(options: Namespace) -> int:
             print(f"Your copy: {path.parent.name}/{path.name}")
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.parent}"]
     command += [f"--LabApp.default_url=/lab/tree/{folder.name}/{notebooks[0].name}", "--log-level=WARN"]
-    command += ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    # Lab would ask about news and look for updates; a course that works offline does neither.
+    command += [f"--LabApp.app_settings_dir={Path(__file__).parent / 'jupyterlab'}"]
     command += ["--no-browser"] if options.no_browser else []
     command += [f"--ServerApp.port={options.port}"] if options.port else []
     command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []

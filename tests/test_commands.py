@@ -1,5 +1,6 @@
 """The commands as they are typed: what each does, and the one line and exit status of wrong input."""
 
+import json
 import os
 import subprocess
 import sys
@@ -183,6 +184,19 @@ def test_lab_opens_the_first_notebook_in_the_learners_folder(called):
     assert "--LabApp.default_url=/lab/tree/my-notebooks/01_concepts.ipynb" in command
     assert (course.COPIES / "03_pretraining.ipynb").exists()
     assert "--no-browser" not in command
+
+
+def test_lab_asks_nothing_of_the_network(called):
+    """A course that works offline neither fetches news, nor asks whether to, nor looks for updates."""
+    exit_status()
+    (folder,) = (
+        word.partition("=")[2] for word in called[0] if word.startswith("--LabApp.app_settings_dir=")
+    )
+    settings = json.loads(Path(folder, "overrides.json").read_text(encoding="utf-8"))
+    assert settings["@jupyterlab/apputils-extension:notification"] == {
+        "checkForUpdates": False,
+        "fetchNews": "false",
+    }
 
 
 def test_lab_passes_on_its_options(called):
