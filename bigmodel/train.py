@@ -1,4 +1,4 @@
-"""train(): one loop for every model of the course, that can be stopped at any step and goes on as if it never was."""
+"""train(): one loop for every model of the course, that can be stopped at any step and goes on as if it never had been."""
 
 import hashlib
 import signal
@@ -59,7 +59,7 @@ def train(
 
     Ctrl-C ends the training after the step in progress: the model keeps what it has learned, and the history
     says ``interrupted``. With a checkpoint, the same call continues where an earlier one was stopped, by
-    whatever means, and its losses are, number for number, those of a training that never was.
+    whatever means, and its losses are, number for number, those of a training that never stopped.
 
     Args:
         model: ids (B, T) → logits (B, T, V); trained in place.
