@@ -14,16 +14,20 @@ from functools import cached_property
 Meaning = dict[str, str]  # role -> value: {"hero": "mia", "thing": "kite", …}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Slot:
     """A place in a sentence that says one role of the meaning: `texts` holds its words for each value."""
 
     role: str
     texts: Mapping[str, str]
 
-    def values(self, text: str) -> frozenset[str]:
-        """Values of the role that this text can stand for ("she" stands for every girl)."""
-        return frozenset(value for value, words in self.texts.items() if words == text)
+    @cached_property
+    def values(self) -> dict[str, frozenset[str]]:
+        """Values of the role that each text can stand for ("she" stands for every girl)."""
+        return {
+            words: frozenset(value for value, said in self.texts.items() if said == words)
+            for words in self.texts.values()
+        }
 
 
 @dataclass(frozen=True)
@@ -60,17 +64,21 @@ class Frame:
 
     def render(self, meaning: Meaning, rng: random.Random) -> str:
         """Tell the meaning with this frame, drawing the style."""
+        return "".join(words for words, _ in self.pieces(meaning, rng))
 
-        def say(parts: Parts) -> str:
-            said = ""
+    def pieces(self, meaning: Meaning, rng: random.Random) -> list[tuple[str, Slot | None]]:
+        """The sentence piece by piece, each with the slot that it fills (None: the frame's own words)."""
+
+        def say(parts: Parts) -> Iterator[tuple[str, Slot | None]]:
             for part in parts:
                 if isinstance(part, Choice):
-                    said += say(part.ways[int(rng.random() * len(part.ways))])
+                    yield from say(part.ways[int(rng.random() * len(part.ways))])
+                elif isinstance(part, Slot):
+                    yield part.texts[meaning[part.role]], part
                 else:
-                    said += part if isinstance(part, str) else part.texts[meaning[part.role]]
-            return said
+                    yield part, None
 
-        return say(self.parts)
+        return list(say(self.parts))
 
     def renderings(self, meaning: Meaning) -> list[str]:
         """Every text with which this frame can tell the meaning."""
@@ -127,7 +135,7 @@ class Frame:
         facts: dict[str, frozenset[str]] = {}
         for slot, words in zip(self.slots, found.groups(), strict=True):
             if words is not None:
-                values = slot.values(words)
+                values = slot.values[words]
                 facts[slot.role] = facts[slot.role] & values if slot.role in facts else values
         return Match(found.end(), facts)
 

@@ -332,9 +332,9 @@ dream  | a strange dream         | 做 了 一 个 怪梦
 CLUES = table("""
 value      | english            | hanzi
 crumbs     | a trail of crumbs  | 一 串 面包屑
-footprints | muddy footprints   | 一 行 泥 脚印
+footprints | a line of muddy footprints | 一 行 泥 脚印
 apple      | a half-eaten apple | 半 个 咬 过 的 苹果
-scratches  | some long scratches | 几 道 长长 的 抓痕
+scratches  | a row of scratches | 几 道 长长 的 抓痕
 """)
 
 GLADS = table("""
@@ -344,7 +344,7 @@ proud     | proud     | 得意
 merry     | merry     | 快活
 delighted | delighted | 开心
 excited   | excited   | 激动
-amused    | amused    | 欢喜
+thrilled  | thrilled  | 欢喜
 """)
 
 ANTICS = table("""
@@ -359,4 +359,16 @@ scarecrow   | shook hands with a scarecrow | 跟 稻草人 握 了 握 手
 backwards   | walked home backwards        | 倒 着 走 回 了 家
 shoe        | threw a shoe into the air    | 把 鞋子 扔 上 了 天
 cow         | kissed a surprised cow       | 亲 了 奶牛 一 口
+""")
+
+ENDINGS = table("""
+value   | english              | hanzi
+joy     | with great joy       | 皆大欢喜
+sleep   | at bedtime           | 上床 睡觉
+keep    | with better care     | 更加 小心
+feast   | with a feast         | 请客 吃饭
+friends | with a new friend    | 交 了 朋友
+supper  | with a family supper | 全家 吃饭
+hug     | with a happy family  | 全家 团圆
+mystery | with a riddle        | 一 个 谜
 """)

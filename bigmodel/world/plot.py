@@ -157,4 +157,5 @@ ROLES: dict[str, dict[str, Row]] = {
     "clue": lexicon.CLUES,
     "glad": lexicon.GLADS,
     "antic": lexicon.ANTICS,
+    "ending": lexicon.ENDINGS,
 }

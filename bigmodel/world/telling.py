@@ -12,8 +12,9 @@ SCRIPTS = ("english", "hanzi", "pinyin")
 Templates = Mapping[str, tuple[str, ...]]
 
 
-def slots(column: str) -> dict[str, Slot]:
+def slots(script_name: str) -> dict[str, Slot]:
     """The slots of a script: one a role, and one for each further form of a word (`{he}`, `{measure}`)."""
+    column = "english" if script_name == "english" else "hanzi"
     found = {}
     for role, rows in plot.ROLES.items():
         found[role] = Slot(role, {value: row[column] for value, row in rows.items()})
@@ -24,25 +25,18 @@ def slots(column: str) -> dict[str, Slot]:
         if form.startswith(f"{column}."):
             genders = {value: lexicon.GENDERS[row["gender"]][form] for value, row in lexicon.HEROES.items()}
             found[form.partition(".")[2]] = Slot("hero", genders)
+    if script_name == "hanzi":
+        return map_slots(found, unspaced)
+    if script_name == "pinyin":
+        return map_slots(found, pinyin) | {"hero": map_slots({"hero": found["hero"]}, name)["hero"]}
     return found
 
 
-def english_script(frames: Templates = english.FRAMES) -> Script:
-    """Words and spaces."""
-    return script("english", " ", slots("english"), frames)
-
-
-def hanzi_script(frames: Templates = hanzi.FRAMES) -> Script:
-    """Chinese characters: the words of the Chinese frames, without the spaces between them."""
-    return script("hanzi", "", map_slots(slots("hanzi"), unspaced), map_templates(frames, unspaced))
-
-
-def pinyin_script(frames: Templates = hanzi.FRAMES) -> Script:
-    """The same Chinese frames as sounds: tone marks, words parted by spaces."""
-    words = map_slots(slots("hanzi"), pinyin)
-    names = {value: name[0].upper() + name[1:] for value, name in words["hero"].texts.items()}
-    sentences = map_templates(frames, lambda template: capitalise(pinyin(template)))
-    return script("pinyin", " ", {**words, "hero": Slot("hero", names)}, sentences)
+def write(template: str, script_name: str) -> str:
+    """A template as the script writes it: the Chinese ones without spaces, or as sounds with capitals."""
+    if script_name == "hanzi":
+        return unspaced(template)
+    return capitalise(pinyin(template)) if script_name == "pinyin" else template
 
 
 def unspaced(chinese: str) -> str:
@@ -50,34 +44,44 @@ def unspaced(chinese: str) -> str:
     return chinese.replace(" ", "")
 
 
-def map_slots(found: Slots, write: Callable[[str], str]) -> dict[str, Slot]:
-    """The same slots, their words written another way."""
+def name(chinese: str) -> str:
+    """A name in pinyin."""
+    return pinyin(chinese).capitalize()
+
+
+def map_slots(found: Slots, spell: Callable[[str], str]) -> dict[str, Slot]:
+    """The same slots, their words spelt another way."""
     return {
-        name: Slot(slot.role, {value: write(text) for value, text in slot.texts.items()})
-        for name, slot in found.items()
+        slot_name: Slot(slot.role, {value: spell(text) for value, text in slot.texts.items()})
+        for slot_name, slot in found.items()
     }
 
 
-def map_templates(frames: Templates, write: Callable[[str], str]) -> dict[str, tuple[str, ...]]:
-    """The same frames, written another way."""
-    return {beat: tuple(map(write, templates)) for beat, templates in frames.items()}
-
-
 def capitalise(template: str) -> str:
-    """A capital at the head of each sentence and of each quotation that begins one."""
+    """A capital at the head of each sentence, and of each quotation that begins one."""
 
     def capital(found: re.Match[str]) -> str:
         head, start = found.groups()
         if start.startswith("["):
-            return head + "[" + "|".join(way[:1].upper() + way[1:] for way in start[1:-1].split("|")) + "]"
+            return head + "[" + "|".join(re.sub(r"^\{?[^\W\d_]", lambda first: first[0].upper(), way) for way in start[1:-1].split("|")) + "]"
         return head + start[:-1] + start[-1].upper()
 
     return re.sub(r"(^“?|[.!?] |: “|[.!?] “)(\[[^\]]*\]|\{?[^\W\d_])", capital, template)
 
 
+def build(script_name: str, separator: str, templates: Templates) -> Script:
+    """A script from its templates for each beat."""
+    written = {beat: tuple(write(template, script_name) for template in told) for beat, told in templates.items()}
+    return script(script_name, separator, slots(script_name), written)
+
+
 def world(english_frames: Templates = english.FRAMES, chinese_frames: Templates = hanzi.FRAMES) -> World:
     """The world told with these frames."""
-    scripts = (english_script(english_frames), hanzi_script(chinese_frames), pinyin_script(chinese_frames))
+    scripts = (
+        build("english", " ", english_frames),
+        build("hanzi", "", chinese_frames),
+        build("pinyin", " ", chinese_frames),
+    )
     return World(plot.BEATS, {script.name: script for script in scripts})
 
 
