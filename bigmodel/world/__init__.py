@@ -17,7 +17,15 @@ from bigmodel.world.program import World
 from bigmodel.world.reading import Judgement, Reading, Sentence, judge, read
 from bigmodel.world.richness import Richness, richness, tokens
 from bigmodel.world.stories import Story, entropy, log_probability, parse, sample, stories, tell, text
-from bigmodel.world.tasks import Instruction, Preference, Question, contradict, instruction, preference, questions
+from bigmodel.world.tasks import (
+    Instruction,
+    Preference,
+    Question,
+    contradict,
+    instruction,
+    preference,
+    questions,
+)
 from bigmodel.world.telling import SCRIPTS, WORLD
 
 __all__ = [

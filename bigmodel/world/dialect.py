@@ -2,7 +2,6 @@
 
 For fine-tuning: a model of the standard world knows most of it already, and its floor is known as exactly.
 """
-# ruff: noqa: E501
 
 from collections.abc import Mapping
 
@@ -69,5 +68,6 @@ def retell(frames: Templates, words: Mapping[str, str], endings: Templates) -> T
 
 
 DIALECT = world(
-    retell(english.FRAMES, ENGLISH_WORDS, ENGLISH_ENDINGS), retell(hanzi.FRAMES, CHINESE_WORDS, CHINESE_ENDINGS)
+    retell(english.FRAMES, ENGLISH_WORDS, ENGLISH_ENDINGS),
+    retell(hanzi.FRAMES, CHINESE_WORDS, CHINESE_ENDINGS),
 )

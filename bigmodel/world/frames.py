@@ -57,6 +57,11 @@ class Frame:
     template: str
     parts: Parts
 
+    def with_style(self, ways: int) -> "Frame":
+        """The same frame with only the first `ways` ways of each of its choices."""
+        fewer = (Choice(part.ways[:ways]) if isinstance(part, Choice) else part for part in self.parts)
+        return Frame(self.beat, self.template, tuple(fewer))
+
     @cached_property
     def style_entropy(self) -> float:
         """Nats of style in this frame: the sum of ln(number of ways), which is also −ln p of any one rendering."""

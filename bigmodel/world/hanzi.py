@@ -9,7 +9,7 @@ FRAMES: dict[str, tuple[str, ...]] = {
     "opening": (
         "[从前|很 久 以前|古时候]，{home} 住 着 一 个 {trait} 的 {girl}，[名 叫|叫] {hero}。",
         "{hero} 是 个 {trait} 的 {girl}，[家 住|住 在] {home}[，最 爱 跟 蜗牛 聊天|，袜子 从来 不 成对|，最 讨厌 梳头|]。",
-        "{girl} {hero} [住 在|家 在] {home}，[大家 都 说|人人 都 说|] {he} 是 个 {trait} 的 孩子。",
+        "{girl} {hero} [住 在|家 在] {home}，[大家 都 说 |人人 都 说 |]{he} 是 个 {trait} 的 孩子。",
         "在 {home}，有 一 个 {trait} 的 {girl}，[人人 都 叫 {he}|大家 都 叫 {he}|名字 叫] {hero}。",
         "你 [认识|听说 过] {hero} 吗？{he} 是 个 {trait} 的 {girl}，[就 |]住 在 {home}。",
         "那 时候 [熊 还 会 说话|猫 都 穿 靴子|月亮 还 很 年轻]，{home} 住 着 {trait} 的 {girl} {hero}。",
@@ -29,13 +29,13 @@ FRAMES: dict[str, tuple[str, ...]] = {
         "{occasion} 那 天，{giver} [送 给|送 了] {he} {measure} {colour} 的 {thing}。",
         "{he} 有 {measure} {colour} 的 {thing}，[是|那 是] {occasion} 那 天 {giver} 送 的。",
         "{occasion} 那 天，[{hero}|{he}] 从 {giver} 那儿 得到 了 {measure} {colour} 的 {thing}。",
-        "{measure} {colour} 的 {thing}，{giver} 在 {occasion} 那 天 送 给 了 {he}，[还 用 报纸 包 着|还 扎 着 丝带]。",
+        "{giver} 在 {occasion} 那 天 送 给 {he} {measure} {colour} 的 {thing}，[还 用 报纸 包 着|还 扎 着 丝带]。",
     ),
     "love": (
         "{he} [爱 它|喜欢 它|宝贝 它] 胜过 {food}。",
         "就算 拿 [一 座 山 的|一 车|一 大 锅] {food} 来 换，{he} 也 不 [肯|干]。",
         "在 {he} [心里|眼里]，[连 |]{food} 也 比 不 上 它。",
-        "[每 天 晚上|睡 前|吃 完 晚饭]，{he} 都 给 它 讲 {food} 的 [故事|笑话]。",
+        "每 天 [晚上|睡 前|晚饭 后]，{he} 都 给 它 讲 {food} 的 [故事|笑话]。",
         "{food} [固然|虽然] 好吃，[可|可是] {he} 更 喜欢 这 个 宝贝。",
         "有 了 {thing}，{he} 连 {food} 都 [忘 了|不 想 吃 了|不 馋 了]。",
     ),
@@ -104,7 +104,7 @@ FRAMES: dict[str, tuple[str, ...]] = {
         "“{rival} [最 想 不 到|从来 不 去] 的 地方 是 哪儿？”{friend} 问。",
         "“想想 {rival}，”{friend} 说，“你 的 [脚|鼻子] 会 记得 路。”",
         "{friend} [装成|扮成] {rival} 的 样子，{hero} [一下子|马上] 就 [想 起来|明白] 了。",
-        "{friend} 一 提 {rival}，{hero} [就 拍 着 脑门|跳 起来] 喊：“我 知道 了！”",
+        "{friend} 一 提 {rival}，{hero} [拍 着 脑门|跳 起来] 喊：“我 知道 了！”",
     ),
     "advise_steal": (
         "“我 [看见 了|认识] 那 只 {thief}，”{friend} 说，“跟 我 来！”",

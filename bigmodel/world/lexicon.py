@@ -266,7 +266,7 @@ button  | a lost button       | 一 粒 丢 了 的 纽扣
 boots   | two left boots      | 两 只 左脚 的 靴子
 feather | a long feather      | 一 根 长长 的 羽毛
 spiders | six busy spiders    | 六 只 忙碌 的 蜘蛛
-cheese  | some very old cheese | 一 块 陈年 的 奶酪
+cheese  | some old cheese     | 一 块 陈年 的 奶酪
 dust    | nine kinds of dust  | 九 种 灰尘
 wig     | a curly wig         | 一 顶 卷卷 的 假发
 mitten  | one woolly mitten   | 一 只 毛线 手套
@@ -320,7 +320,7 @@ lonely   | lonely   | 孤零零
 
 TRIGGERS = table("""
 value  | english                 | hanzi
-sneeze | a tremendous sneeze     | 打 了 一 个 大 喷嚏
+sneeze | a very loud sneeze      | 打 了 一 个 大 喷嚏
 bread  | the smell of warm bread | 闻到 了 热 面包 的 香味
 pear   | a bite of pear          | 咬 了 一 口 梨
 knock  | a knock at the door     | 听见 了 敲门声
@@ -333,7 +333,7 @@ CLUES = table("""
 value      | english            | hanzi
 crumbs     | a trail of crumbs  | 一 串 面包屑
 footprints | a line of muddy footprints | 一 行 泥 脚印
-apple      | a half-eaten apple | 半 个 咬 过 的 苹果
+apple      | a bitten apple     | 半 个 咬 过 的 苹果
 scratches  | a row of scratches | 几 道 长长 的 抓痕
 """)
 

@@ -3,6 +3,7 @@
 A word's reading is that of its characters, unless `WORDS` knows better (了 is le, but 只 has two readings, and which
 one a word wants is said there). Spelling follows GB/T 16159: 一 and 不 keep their own tones.
 """
+# ruff: noqa: E501
 
 import re
 

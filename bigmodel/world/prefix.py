@@ -6,6 +6,7 @@ another: whole sentences fix the state, and only the last, broken one leaves sev
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from bigmodel.world.frames import Choice, Meaning, Parts
 from bigmodel.world.program import World
@@ -46,7 +47,7 @@ def surprises(tokens: Sequence[str], script: str = "english", world: World = WOR
     beginnings = ["".join(tokens[:length]) for length in range(len(tokens) + 1)]
     log_p = [prefix_log_probability(beginning, script, world) for beginning in beginnings]
     log_p.append(sum_of_stories(beginnings[-1], script, world))
-    return [before - after if after > -math.inf else math.inf for before, after in zip(log_p, log_p[1:], strict=False)]
+    return [before - after if after > -math.inf else math.inf for before, after in pairwise(log_p)]
 
 
 def sum_of_stories(text: str, script: str, world: World) -> float:

@@ -154,7 +154,7 @@ class World:
     def steps(
         self, text: str, end: int, script: Script, at: int, meaning: Meaning
     ) -> Iterator[tuple[Frame, int, Meaning, float]]:
-        """Tell beat `at` with the sentence that stands in `text` after `end`, in every way that agrees with `meaning`."""
+        """Every way in which the sentence after `end` tells beat `at` and agrees with `meaning`."""
         start = end + len(script.separator) if end else 0
         if not text.startswith(script.separator if end else "", end):
             return
@@ -170,7 +170,7 @@ class World:
     def settle(
         self, beat: Beat, meaning: Meaning, facts: dict[str, frozenset[str]]
     ) -> list[tuple[Meaning, float]]:
-        """The outcomes of a beat's draws that a sentence's facts allow: the meaning after it, and its log-probability."""
+        """The outcomes of a beat's draws that a sentence's facts allow: the meaning after it, its log-probability."""
         outcomes = [(meaning, 0.0)]
         for draw in beat.draws:
             outcomes = [
@@ -249,6 +249,19 @@ class World:
             for name, script in self.scripts.items()
         }
         return World(beats, scripts)
+
+    def with_style(self, ways: int) -> "World":
+        """The same world with only the first `ways` ways of each choice of style."""
+        scripts = {
+            name: replace(
+                script,
+                frames={
+                    beat: tuple(f.with_style(ways) for f in told) for beat, told in script.frames.items()
+                },
+            )
+            for name, script in self.scripts.items()
+        }
+        return World(self.beats, scripts)
 
 
 def style_entropy(script: Script | None, beat: Beat) -> float:

@@ -89,7 +89,9 @@ def read_sentences(text: str, script: str, world: World) -> Iterator[Sentence]:
     """Each sentence with what it states, against what was stated before."""
     beats = {beat.name: beat for beat in world.beats}
     frames = [frame for frames in world.script(script).frames.values() for frame in frames]
-    known: Facts = {draw.role: frozenset(draw.weights()) for beat in world.beats for draw in beat.draws if not draw.given}
+    known: Facts = {
+        draw.role: frozenset(draw.weights()) for beat in world.beats for draw in beat.draws if not draw.given
+    }
     start = 0
     while start < len(text):
         if text[start].isspace():
@@ -106,7 +108,9 @@ def read_sentences(text: str, script: str, world: World) -> Iterator[Sentence]:
         start = end
 
 
-def state(frame: Frame, beat: Beat, text: str, start: int, known: Facts) -> tuple[int, Sentence, Facts] | None:
+def state(
+    frame: Frame, beat: Beat, text: str, start: int, known: Facts
+) -> tuple[int, Sentence, Facts] | None:
     """What this frame, found at `start`, states: its end, the sentence, and all that is known after it."""
     match = frame.match(text, start)
     if match is None or not all(match.facts.values()):
@@ -119,12 +123,14 @@ def state(frame: Frame, beat: Beat, text: str, start: int, known: Facts) -> tupl
             after[role] = both
         else:
             contradicts.append(role)
-    contradicts += [draw.role for draw in beat.draws if draw.role not in contradicts and not narrow(draw, after)]
+    contradicts += [
+        draw.role for draw in beat.draws if draw.role not in contradicts and not narrow(draw, after)
+    ]
     return match.end, Sentence(text[start : match.end], frame.beat, match.facts, tuple(contradicts)), after
 
 
 def narrow(draw: Draw, known: Facts) -> bool:
-    """Keep, of the roles that a draw looks at, the values under which it can fall as stated; False if there are none."""
+    """Keep, of the roles that a draw looks at, the values under which it can fall as stated; False if none."""
     if not set(draw.given) <= known.keys():
         return True
     possible = [
@@ -144,14 +150,18 @@ def valid_prefix(text: str, script_name: str, world: World) -> tuple[int, int]:
     sentences = 0
     while True:
         longer: dict[tuple[int, int, tuple[tuple[str, str], ...]], tuple[int, int, Meaning]] = {}
-        ahead = [(end, beat, known) for at, end, meaning in front for beat, known, _ in world.ahead(at, meaning)]
+        ahead = [
+            (end, beat, known) for at, end, meaning in front for beat, known, _ in world.ahead(at, meaning)
+        ]
         ahead = [(end, beat, known) for end, beat, known in ahead if beat < len(world.beats)]
         for end, beat, known in ahead:
             for _, stop, after, _ in world.steps(text, end, script, beat, known):
                 longer[beat, stop, tuple(after.items())] = (beat + 1, stop, after)
         if not longer:
             told = max(end for _, end, _ in front)
-            return max([told, *(reach_beat(text, end, script, world, beat, known) for end, beat, known in ahead)]), sentences
+            return max(
+                [told, *(reach_beat(text, end, script, world, beat, known) for end, beat, known in ahead)]
+            ), sentences
         front = list(longer.values())
         sentences += 1
 
@@ -169,7 +179,7 @@ def reach_beat(text: str, end: int, script: Script, world: World, at: int, known
 
 
 def reach(parts: Parts, text: str, start: int, allowed: Facts) -> tuple[int, list[tuple[int, Facts]]]:
-    """How far `text` agrees with these parts from `start` on, and where (knowing what) it may stand after all of them."""
+    """How far `text` agrees with these parts from `start` on, and where, knowing what, it may be after them."""
     furthest, places = start, [(start, allowed)]
     for part in parts:
         after = []

@@ -55,10 +55,14 @@ def richness(n: int = 2000, seed: int = 1_000_003, script: str = "english", worl
         shortest=cuts[0],
         longest=cuts[-1],
         nats_per_word=entropy(script, world) / fmean(words),
-        vocabulary=len({token.strip().lower() for story in split for token in story if token.strip()[0].isalpha()}),
+        vocabulary=len(
+            {token.strip().lower() for story in split for token in story if token.strip()[0].isalpha()}
+        ),
         tokens=len({token for story in split for token in story}),
         commonest_frame=max(frames.values()) / n,
-        bigram=bigram(split, (tokens(sample(seed + 1, script, i, world).text, script) for i in range(10 * n))),
+        bigram=bigram(
+            split, (tokens(sample(seed + 1, script, i, world).text, script) for i in range(10 * n))
+        ),
         far=fmean(far_information(story.meaning, script, index, world) for index, story in enumerate(told)),
     )
 
@@ -93,7 +97,9 @@ def far_information(meaning: Meaning, script_name: str, seed: int, world: World 
     forgotten costs ln(values possible / values that fit the words).
     """
     script, rng = world.script(script_name), random.Random(seed)
-    heard: list[tuple[int, str, frozenset[str]]] = []  # token at which a role was spoken of, and what that allows
+    heard: list[
+        tuple[int, str, frozenset[str]]
+    ] = []  # token at which a role was spoken of, and what that allows
     drawn: dict[str, frozenset[str]] = {}  # role -> the values that it could have taken
     at = 0
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from bigmodel.world import english, hanzi, lexicon, plot
 from bigmodel.world.frames import Script, Slot, Slots, script
@@ -12,6 +13,7 @@ SCRIPTS = ("english", "hanzi", "pinyin")
 Templates = Mapping[str, tuple[str, ...]]
 
 
+@cache
 def slots(script_name: str) -> dict[str, Slot]:
     """The slots of a script: one a role, and one for each further form of a word (`{he}`, `{measure}`)."""
     column = "english" if script_name == "english" else "hanzi"
@@ -63,7 +65,15 @@ def capitalise(template: str) -> str:
     def capital(found: re.Match[str]) -> str:
         head, start = found.groups()
         if start.startswith("["):
-            return head + "[" + "|".join(re.sub(r"^\{?[^\W\d_]", lambda first: first[0].upper(), way) for way in start[1:-1].split("|")) + "]"
+            return (
+                head
+                + "["
+                + "|".join(
+                    re.sub(r"^\{?[^\W\d_]", lambda first: first[0].upper(), way)
+                    for way in start[1:-1].split("|")
+                )
+                + "]"
+            )
         return head + start[:-1] + start[-1].upper()
 
     return re.sub(r"(^“?|[.!?] |: “|[.!?] “)(\[[^\]]*\]|\{?[^\W\d_])", capital, template)
@@ -71,7 +81,9 @@ def capitalise(template: str) -> str:
 
 def build(script_name: str, separator: str, templates: Templates) -> Script:
     """A script from its templates for each beat."""
-    written = {beat: tuple(write(template, script_name) for template in told) for beat, told in templates.items()}
+    written = {
+        beat: tuple(write(template, script_name) for template in told) for beat, told in templates.items()
+    }
     return script(script_name, separator, slots(script_name), written)
 
 
