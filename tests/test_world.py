@@ -182,9 +182,9 @@ def test_stories_are_spaced_and_punctuated_as_they_should_be() -> None:
 
 
 RECORDED = {
-    "english": "cfdb7689d138219c",
-    "hanzi": "86ab795f8e41eb27",
-    "pinyin": "28f0922226cc49c7",
+    "english": "04586bba910a41db",
+    "hanzi": "b114c92c7160ee3c",
+    "pinyin": "893157d1129ebb28",
 }
 
 
@@ -376,10 +376,8 @@ def test_pronouns_and_plots_contradict_too() -> None:
     text = "Meet Mia, a shy girl who lived in the harbour. Her aunt had given her a red key. "
     swapped = world.read(text + "He loved it even more than noodles.")
     assert swapped.sentences[-1].contradicts == ("hero",)
-    stolen = world.read(
-        text
-        + 'One rainy evening a goat stole the key and hid it in the attic. "Did you not count ants yesterday?" said the fox.'
-    )
+    steal = "One rainy evening a goat stole the key and hid it in the attic. "
+    stolen = world.read(text + steal + '"Did you not count ants yesterday?" said the fox.')
     assert stolen.sentences[-1].contradicts == ("plot",)
 
 

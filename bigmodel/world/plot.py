@@ -36,7 +36,7 @@ def friends(region: str) -> Weights:
 def ways(plot: str) -> Weights:
     """How the treasure is traced: a friend helps, or what fits the way in which it was lost."""
     alone = {"hide": "remember", "play": "remember", "tidy": "confess", "steal": "track"}[plot]
-    return {"friend": 0.64, alone: 0.36}
+    return {"friend": 0.6, alone: 0.4}
 
 
 def endings(way: str, love: str, searches: str) -> Weights:
@@ -84,7 +84,7 @@ BEATS = (
     Beat("which gift", (Draw("gift", lambda: {"plain": 0.75, "occasion": 0.25}),)),
     Beat("treasure", GIFT, when(gift="plain")),
     Beat("present", (*GIFT, Draw("occasion", lambda: any_of(lexicon.OCCASIONS))), when(gift="occasion")),
-    Beat("how dear", (Draw("love", lambda: {"yes": 0.45, "no": 0.55}),)),
+    Beat("how dear", (Draw("love", lambda: {"yes": 0.4, "no": 0.6}),)),
     Beat("love", (Draw("food", lambda: any_of(lexicon.FOODS)),), when(love="yes")),
     Beat("what happens", (Draw("plot", lambda: any_of(("hide", "steal", "tidy", "play"))),)),
     Beat("hide", (TIME, Draw("rival", lambda: any_of(lexicon.RIVALS)), PLACE), when(plot="hide")),
@@ -93,7 +93,7 @@ BEATS = (
     Beat("play", (TIME, Draw("game", lambda: any_of(lexicon.GAMES)), PLACE), when(plot="play")),
     Beat("forgot", (Draw("feeling", lambda: any_of(lexicon.FEELINGS)),), when(plot=("hide", "play"))),
     Beat("missing", (Draw("feeling", lambda: any_of(lexicon.FEELINGS)),), when(plot=("steal", "tidy"))),
-    Beat("how long", (Draw("searches", lambda: {"none": 0.3, "one": 0.5, "two": 0.2}),)),
+    Beat("how long", (Draw("searches", lambda: {"none": 0.4, "one": 0.45, "two": 0.15}),)),
     Beat(
         "search",
         (Draw("first", places, ("region", "place")), Draw("odd", lambda: any_of(lexicon.ODDS))),
