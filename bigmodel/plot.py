@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from bigmodel.train import History
 
@@ -135,6 +136,40 @@ def running_mean(values: Sequence[float], width: int) -> np.ndarray:
     ends = np.arange(1, len(values) + 1)
     starts = np.maximum(ends - width, 0)
     return (sums[ends] - sums[starts]) / (ends - starts)
+
+
+# Where a name may stand beside its point: horizontal and vertical alignment, and the way to it in points.
+BESIDE = (
+    ("left", "center", 5, 0),
+    ("right", "center", -5, 0),
+    ("center", "bottom", 0, 4),
+    ("center", "top", 0, -4),
+    ("left", "bottom", 3, 3),
+    ("right", "bottom", -3, 3),
+    ("left", "top", 3, -3),
+    ("right", "top", -3, -3),
+)
+
+
+def words(ax: Axes, xy: np.ndarray, names: Sequence[str], colours: Sequence[str]) -> Axes:
+    """Draw points (N, 2), each with its name beside it where there is room.
+
+    A name that would cover a point, another name or a text that the picture has already is left out.
+    """
+    points = ax.scatter(xy[:, 0], xy[:, 1], c=list(colours), s=14)
+    _figure(ax).draw_without_rendering()
+    dots = [Bbox.from_bounds(x - 3, y - 3, 6, 6) for x, y in ax.transData.transform(points.get_offsets())]
+    taken = [text.get_window_extent() for text in ax.texts]
+    for place, (name, colour) in enumerate(zip(names, colours, strict=True)):
+        for ha, va, dx, dy in BESIDE:
+            label = ax.annotate(name, tuple(xy[place]), (dx, dy), textcoords="offset points", ha=ha, va=va)
+            label.set(color=colour, fontsize=10)
+            box = label.get_window_extent()
+            if box.count_overlaps([*taken, *dots[:place], *dots[place + 1 :]]) == 0:
+                taken.append(box)
+                break
+            label.remove()
+    return ax
 
 
 def save(ax: Axes, name: str, folder: str | Path = "figures") -> None:

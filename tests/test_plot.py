@@ -96,3 +96,16 @@ def test_progress_bars_are_seen_only_where_they_can_move(monkeypatch, capsys):
     with display.progress_bar(3) as bar:
         bar.update(3)
     assert "3/3" in "".join(capsys.readouterr())
+
+
+def test_names_beside_points_cover_neither_a_name_nor_a_point():
+    ax = plot.axes("map", "x", "y")
+    xy = np.random.default_rng(0).normal(size=(60, 2))
+    names = [f"word {number}" for number in range(60)]
+    assert plot.words(ax, xy, names, ["black"] * 60) is ax
+    shown = [text.get_text() for text in ax.texts]
+    assert 20 < len(shown) < 60
+    assert set(shown) <= set(names)
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert not any(one.overlaps(other) for place, one in enumerate(boxes) for other in boxes[:place])
+    assert not any(box.contains(*point) for box in boxes for point in ax.transData.transform(xy))
