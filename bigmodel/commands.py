@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 STOPPED = 130
 VOCAB_SIZE = 1000
-WINDOW = 64  # tokens in a piece of training text
-VALIDATION_WINDOWS = 64
+WINDOW = 16  # tokens in a piece of training text
+VALIDATION_WINDOWS = 256
 
 
 def lab(options: Namespace) -> int:
@@ -135,8 +135,13 @@ def pretrain(options: Namespace) -> int:
     unseen = windows(tokenizer.encode(fresh), WINDOW)[:VALIDATION_WINDOWS]
     loss = evaluate(model, torch.utils.data.TensorDataset(*unseen))
     print(f"Loss on text it has not seen: {loss:.2f} nats a token. Now try:")
-    print(f'  python -m bigmodel generate --run {folder} --prompt "{fresh.split()[0]}"')
+    print(f'  python -m bigmodel generate --run {folder} --prompt "{opening(fresh)}"')
     return 0
+
+
+def opening(text: str) -> str:
+    """The first word of a text that has letters only, to begin with; its first character where there is none."""
+    return next((word for word in text.split() if word.isalpha() and len(word) < 20), text.strip()[:1])
 
 
 def train_tokenizer(kind: str, training: str, vocab_size: int | None) -> "Tokenizer":

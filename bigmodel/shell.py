@@ -171,16 +171,16 @@ def add_pretrain(words: Parser) -> None:
         "--vocab-size", type=count, help="tokens it knows (default: 1000, or as many as the text gives)"
     )
     words.add_argument(
-        "--context", type=count, default=4, help="tokens the model sees (default: %(default)s)"
+        "--context", type=count, default=3, help="tokens the model sees (default: %(default)s)"
     )
     words.add_argument(
-        "--hidden-size", type=count, default=512, help="size of the hidden layer (default: %(default)s)"
+        "--hidden-size", type=count, default=256, help="size of the hidden layer (default: %(default)s)"
     )
     words.add_argument(
-        "--batch-size", type=count, default=8, help="pieces of 64 tokens a step (default: %(default)s)"
+        "--batch-size", type=count, default=32, help="pieces of 16 tokens a step (default: %(default)s)"
     )
     words.add_argument(
-        "--learning-rate", type=positive, default=0.002, help="at the start (default: %(default)s)"
+        "--learning-rate", type=positive, default=0.01, help="at the start (default: %(default)s)"
     )
     words.add_argument(
         "--seed", type=seed, default=0, help="decides every draw of chance (default: %(default)s)"
