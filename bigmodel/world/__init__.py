@@ -7,16 +7,16 @@
 
 One generative program (`program.py`) draws what happens (`plot.py`, `lexicon.py`) and tells it in sentences with slots
 (`frames.py`, `english.py`, `hanzi.py`, `pinyin.py`). Run backwards it scores a text or its beginning (`prefix.py`) and
-judges any text (`reading.py`); `tasks.py` asks questions, `richness.py` measures the world.
+judges any text (`reading.py`); `tasks.py` asks questions, `measure.py` measures the world.
 """
 
 from bigmodel.world.dialect import DIALECT
 from bigmodel.world.frames import Frame, Meaning
+from bigmodel.world.measure import Richness, richness, tokens
 from bigmodel.world.prefix import prefix_log_probability, surprises
-from bigmodel.world.program import World
+from bigmodel.world.program import Story, World
 from bigmodel.world.reading import Judgement, Reading, Sentence, judge, read
-from bigmodel.world.richness import Richness, richness, tokens
-from bigmodel.world.stories import Story, entropy, log_probability, parse, sample, stories, tell, text
+from bigmodel.world.story import entropy, log_probability, parse, sample, stories, tell, text
 from bigmodel.world.tasks import (
     Instruction,
     Preference,

@@ -25,17 +25,23 @@ class Draw:
     weights: Callable[..., Weights]
     given: tuple[str, ...] = ()
 
-    def probabilities(self, meaning: Meaning) -> dict[str, float]:
+    def probabilities(self, meaning: Meaning) -> Weights:
         """The probability of each value, where the meaning so far holds every role in `given`."""
-        weights = self.weights(*(meaning[role] for role in self.given))
-        total = sum(weights.values())
-        return {value: weight / total for value, weight in weights.items() if weight > 0}
+        return normalised(self, tuple(meaning[role] for role in self.given))
 
     def only(self, values: tuple[str, ...]) -> "Draw":
         """The same draw among fewer values."""
         return replace(
             self, weights=lambda *known: {v: w for v, w in self.weights(*known).items() if v in values}
         )
+
+
+@cache
+def normalised(draw: Draw, known: tuple[str, ...]) -> Weights:
+    """A draw's weights as probabilities (kept: there are only some thousands of them, and they are asked for often)."""
+    weights = draw.weights(*known)
+    total = sum(weights.values())
+    return {value: weight / total for value, weight in weights.items() if weight > 0}
 
 
 @dataclass(frozen=True)
@@ -50,21 +56,24 @@ class Beat:
         """Whether this beat is part of a story with this meaning."""
         return all(meaning.get(role) in values for role, values in self.when)
 
-    def outcomes(self, meaning: Meaning) -> list[tuple[Meaning, float]]:
-        """Every way in which the draws can fall: the meaning after them, and the log-probability."""
+    def outcomes(
+        self, meaning: Meaning, allowed: Mapping[str, frozenset[str]] | None = None
+    ) -> list[tuple[Meaning, float]]:
+        """Every way in which the draws can fall (within `allowed`): the meaning after them, the log-probability."""
         outcomes = [(meaning, 0.0)]
         for draw in self.draws:
             outcomes = [
                 ({**known, draw.role: value}, log_p + math.log(p))
                 for known, log_p in outcomes
                 for value, p in draw.probabilities(known).items()
+                if allowed is None or value in allowed[draw.role]
             ]
         return outcomes
 
 
 @dataclass(frozen=True)
-class Telling:
-    """One run of the program: a text, what it means, the frames that told it, and its exact log-probability."""
+class Story:
+    """A story: its text, what it means (role -> value), the frames that tell it, and ln of its exact probability."""
 
     text: str
     script: str
@@ -134,17 +143,17 @@ class World:
         """Whether this beat has frames (in every script or in none)."""
         return all(self.beats[at].name in script.frames for script in self.scripts.values())
 
-    def derivations(self, text: str, script_name: str) -> Iterator[Telling]:
+    def derivations(self, text: str, script_name: str) -> Iterator[Story]:
         """Every run of the program that tells exactly this text: one for a story, none for anything else."""
         script = self.script(script_name)
 
         def search(
             at: int, end: int, meaning: Meaning, frames: tuple[Frame, ...], log_p: float
-        ) -> Iterator[Telling]:
+        ) -> Iterator[Story]:
             for beat, known, log_q in self.ahead(at, meaning):
                 if beat == len(self.beats):
                     if end == len(text):
-                        yield Telling(text, script.name, known, frames, log_p + log_q)
+                        yield Story(text, script.name, known, frames, log_p + log_q)
                     continue
                 for frame, stop, after, log_r in self.steps(text, end, script, beat, known):
                     yield from search(beat + 1, stop, after, (*frames, frame), log_p + log_q + log_r)
@@ -164,35 +173,21 @@ class World:
                 meaning[role] not in match.facts[role] for role in meaning.keys() & match.facts
             ):
                 continue
-            for after, log_p in self.settle(self.beats[at], meaning, match.facts):
+            for after, log_p in self.beats[at].outcomes(meaning, match.facts):
                 yield frame, match.end, after, log_p + self.log_p_frame(frame, script)
-
-    def settle(
-        self, beat: Beat, meaning: Meaning, facts: dict[str, frozenset[str]]
-    ) -> list[tuple[Meaning, float]]:
-        """The outcomes of a beat's draws that a sentence's facts allow: the meaning after it, its log-probability."""
-        outcomes = [(meaning, 0.0)]
-        for draw in beat.draws:
-            outcomes = [
-                ({**known, draw.role: value}, log_p + math.log(p))
-                for known, log_p in outcomes
-                for value, p in draw.probabilities(known).items()
-                if value in facts[draw.role]
-            ]
-        return outcomes
 
     # The third run: enumerate.
 
-    def enumerate(self, script_name: str) -> Iterator[Telling]:
+    def enumerate(self, script_name: str) -> Iterator[Story]:
         """Every story of the world. Only for a restricted world: the standard one has more than 10^30."""
         script = self.script(script_name)
 
         def walk(
             at: int, text: str, meaning: Meaning, frames: tuple[Frame, ...], log_p: float
-        ) -> Iterator[Telling]:
+        ) -> Iterator[Story]:
             for beat, known, log_q in self.ahead(at, meaning):
                 if beat == len(self.beats):
-                    yield Telling(text, script.name, known, frames, log_p + log_q)
+                    yield Story(text, script.name, known, frames, log_p + log_q)
                     continue
                 for after, log_r in self.beats[beat].outcomes(known):
                     for frame in script.frames[self.beats[beat].name]:

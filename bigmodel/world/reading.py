@@ -11,8 +11,8 @@ from itertools import product
 from statistics import fmean
 
 from bigmodel.world.frames import Choice, Frame, Meaning, Parts, Script, Slot
-from bigmodel.world.program import Beat, Draw, World
-from bigmodel.world.stories import Story, parse
+from bigmodel.world.program import Beat, Draw, Story, World
+from bigmodel.world.story import parse
 from bigmodel.world.telling import WORLD
 
 Facts = dict[str, frozenset[str]]  # role -> the values that are possible for all that has been said

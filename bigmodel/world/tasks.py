@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from bigmodel.world.frames import Frame, Meaning, read_template
 from bigmodel.world.lexicon import PLACES
 from bigmodel.world.plot import nearby
-from bigmodel.world.program import World
-from bigmodel.world.stories import STORIES_PER_SEED, Story, parse, sample
+from bigmodel.world.program import Story, World
+from bigmodel.world.story import STORIES_PER_SEED, parse, sample
 from bigmodel.world.telling import WORLD, slots, write
 
 # Role asked for -> question, answer.

@@ -1,25 +1,13 @@
 """Stories by seed and index: drawing them, many at a time, and knowing their probability."""
 
 import random
-from dataclasses import dataclass
 from functools import cache
 
-from bigmodel.world.frames import Frame, Meaning
-from bigmodel.world.program import World
+from bigmodel.world.frames import Meaning
+from bigmodel.world.program import Story, World
 from bigmodel.world.telling import WORLD
 
 STORIES_PER_SEED = 2**32
-
-
-@dataclass(frozen=True)
-class Story:
-    """A story: its text, what it means (role -> value), the frames that tell it, and ln of its exact probability."""
-
-    text: str
-    script: str
-    meaning: Meaning
-    frames: tuple[Frame, ...]
-    log_probability: float
 
 
 def sample(seed: int = 0, script: str = "english", index: int = 0, world: World = WORLD) -> Story:
@@ -55,8 +43,7 @@ def tell(meaning: Meaning, script: str = "english", seed: int = 0, world: World 
 
 def parse(text: str, script: str = "english", world: World = WORLD) -> Story | None:
     """The story that this text is, whole and consistent; None if it is none."""
-    found = next(world.derivations(text, script), None)
-    return None if found is None else Story(text, script, found.meaning, found.frames, found.log_probability)
+    return next(world.derivations(text, script), None)
 
 
 def log_probability(text: str, script: str = "english", world: World = WORLD) -> float:

@@ -10,7 +10,7 @@ from statistics import fmean, quantiles
 
 from bigmodel.world.frames import Meaning
 from bigmodel.world.program import World
-from bigmodel.world.stories import entropy, sample
+from bigmodel.world.story import entropy, sample
 from bigmodel.world.telling import WORLD
 
 WINDOW = 10  # tokens
