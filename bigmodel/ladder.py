@@ -84,9 +84,11 @@ def excess(
     data = rows([story.text for story in told], tokenizer)
     log_p = np.array([story.log_probability for story in told])  # (N,)
     log_q = log_probabilities(model, data).numpy()  # (N,)
-    tokens_a_story = int((data.tensors[1] != IGNORE_INDEX).sum()) / stories
-    differences = (log_p - log_q) / tokens_a_story
-    return Excess(float(differences.mean()), float(differences.std(ddof=1) / math.sqrt(stories)))
+    tokens = (data.tensors[1] != IGNORE_INDEX).sum(1).numpy()  # (N,)
+    mean = (log_p - log_q).sum() / tokens.sum()
+    # A ratio of two sums: what varies is how far each story is from the mean times its own length.
+    deviations = (log_p - log_q - mean * tokens) / tokens.mean()
+    return Excess(float(mean), float(deviations.std(ddof=1) / math.sqrt(stories)))
 
 
 def _pairs(encoded: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:

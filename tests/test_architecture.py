@@ -66,7 +66,7 @@ def test_imports_run_one_way(path):
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_only_graders_and_commands_print(path):
-    if part(path) not in COMMANDS | {"check"}:
+    if part(path) not in COMMANDS | {"check"} and path.name != "__main__.py":
         assert "print" not in called(path)
 
 

@@ -54,4 +54,10 @@ def test_the_excess_of_guessing_blindly_is_what_it_must_be():
     tokens = sum(len(TOKENIZER.encode(story.text)) + 1 for story in told)
     by_hand = math.log(600) + sum(story.log_probability for story in told) / tokens
     assert found.mean == pytest.approx(by_hand, rel=1e-5)
-    assert 0 < found.standard_error < 0.1
+
+
+def test_the_standard_error_is_the_spread_of_the_excess_over_samples():
+    found = [excess(Uniform(), TOKENIZER, stories=40, seed=seed) for seed in range(60)]
+    spread = torch.tensor([one.mean for one in found]).std().item()
+    claimed = sum(one.standard_error for one in found) / len(found)
+    assert claimed == pytest.approx(spread, rel=0.3)  # 60 samples know their spread to about a tenth
