@@ -182,9 +182,9 @@ def test_stories_are_spaced_and_punctuated_as_they_should_be() -> None:
 
 
 RECORDED = {
-    "english": "04586bba910a41db",
-    "hanzi": "b114c92c7160ee3c",
-    "pinyin": "893157d1129ebb28",
+    "english": "9dd4cacfd3124b2c",
+    "hanzi": "869965a629d392f9",
+    "pinyin": "a4f0e553ad748fa2",
 }
 
 

@@ -23,12 +23,12 @@ FRAMES: dict[str, tuple[str, ...]] = {
         "[Above all|Most of all] {he} loved the {colour} {thing} that {his} {giver} had [found|bought] for {him}.",
         "[On the shelf|Under the pillow|By the window] lay a {colour} {thing} from {his} {giver}.",
         "{He} [never lost|always kissed|loved] the {colour} {thing} from {his} {giver}.",
-        "{His} {giver} once [won|found] a {colour} {thing} [at the fair|on a train|in a drawer] and gave it to {him}.",
+        "{His} {giver} [once|one day] found a {colour} {thing} [at the fair|on a train|in a drawer] and gave it to {him}.",
     ),
     "present": (
         "{Occasion}, {his} {giver} [gave|brought|sent|bought] {him} a {colour} {thing}.",
         "[{Hero}|{He}] [had|owned] a {colour} {thing} that {his} {giver} [gave|brought] {him} {occasion}.",
-        "{Occasion}, [{hero}|{he}] [got|had] a {colour} {thing} from {his} {giver}[, and a hug|, and a kiss|].",
+        "{Occasion}, [{hero}|{he}] [got|had] a {colour} {thing} from {his} {giver}[, and a hug|, and a kiss|, and a wink|].",
         "{His} {giver} [gave|sent|brought] {him} a {colour} {thing} {occasion}.",
     ),
     "love": (
@@ -43,7 +43,7 @@ FRAMES: dict[str, tuple[str, ...]] = {
         "{Time} [{hero}|{he}] hid it {place}, [far|safe] from {rival}.",
         "{Time}, [afraid|tired] of {rival}, {hero} [hid|put|left] the {thing} {place}.",
         "[Tired of|Afraid of|Far from] {rival}, [{hero}|{he}] hid the {thing} {place} {time}.",
-        "{Time} {rival} came to [tea|play|supper], so [{hero}|{he}] [soon |]hid the {thing} {place}.",
+        "{Time} {rival} came to [tea|play|supper], so [{hero}|{he}] [simply |]hid the {thing} {place}.",
     ),
     "steal": (
         "{Time} a {thief} [took|stole|spotted] the {thing} and [hid|dropped|left] it {place}.",
@@ -125,7 +125,7 @@ FRAMES: dict[str, tuple[str, ...]] = {
     "remember": (
         "Then came {trigger}, and {hero} remembered [everything|the place|it all].",
         "It took {trigger} to [bring it back|bring everything back].",
-        "[{Hero}|{He}] [sat|lay] down and thought, until {trigger} [{he} remembered|{he} knew].",
+        "[{Hero}|{He}] [sat|lay] down and thought, until {trigger} [brought it back|told {him}].",
         "Thanks to {trigger}, [it all came back|{he} remembered].",
     ),
     "confess": (
@@ -136,7 +136,7 @@ FRAMES: dict[str, tuple[str, ...]] = {
     "track": (
         "[{Hero}|{He}] [saw|found|spotted] {clue}, and only a {thief} leaves that.",
         "There was {clue} on the [floor|pillow], [clearly |]the work of a {thief}.",
-        "[{Hero}|{He}] followed {clue} and [thought|said] rude things about the {thief}.",
+        "[{Hero}|{He}] stared at {clue} and [thought|said] rude things about the {thief}.",
     ),
     "find": (
         "[And there|There], {place}, [was|lay] the {colour} {thing}!",
@@ -151,7 +151,7 @@ FRAMES: dict[str, tuple[str, ...]] = {
     "joy": (
         "[{Hero}|The {trait} {girl}] [was|felt] so {glad} that {he} {antic}.",
         "[Oh, how|How] {glad} [{hero}|{he}] was: {he} {antic}!",
-        "As {glad} as a [bear in spring|puppy|cat in the sun], [{hero}|the {trait} {girl}] {antic}.",
+        "As {glad} as a [bear in spring|puppy|king|cat in the sun], [{hero}|the {trait} {girl}] {antic}.",
         "[{Hero}|{He}] {antic}[ at once|], that is how {glad} {he} was.",
         "[Nobody|No one] {home} was ever so {glad}, and [{hero}|{he}] {antic} to prove it.",
     ),

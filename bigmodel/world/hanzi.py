@@ -136,14 +136,14 @@ FRAMES: dict[str, tuple[str, ...]] = {
     "track": (
         "{he} 发现 了 {clue}，[一 看 就|准] 是 {thief} 留下 的。",
         "[地上|门口] 有 {clue}，[原来|不用 说] 是 {thief} 干 的 好事。",
-        "[{hero}|{he}] 顺 着 {clue} 走，[心里|嘴里] [骂 着|念叨 着] 那 只 {thief}。",
+        "[{hero}|{he}] 看 着 {clue}，[心里|嘴里] [骂 着|念叨 着] 那 只 {thief}。",
     ),
     "find": (
         "[瞧|看 哪|啊]，{colour} 的 {thing} 就 在 {place}！",
         "{he} [一口气 跑|光 着 脚 跑|飞快 地 跑] 过去，在 {place} 找到 了 {colour} 的 {thing}。",
         "[果然|没 错]，{colour} 的 {thing} 就 在 {place}[，一点儿 没 坏|，只是 落 了 点儿 灰|]。",
         "{he} 往 {place} 一 看，[你 猜 怎么 着|咦]？{colour} 的 {thing}！",
-        "{place}，[蜘蛛网 后面|枯叶 下面|蜘蛛 旁边]，{colour} 的 {thing} [闪闪 发光|露 出 一 角]。",
+        "{place}，[蜘蛛网 底下|枯叶 下面|蜘蛛 旁边]，{colour} 的 {thing} [闪闪 发光|露 出 一 角]。",
         "{colour} 的 {thing} 还 是 老 样子，[乖乖 地|静静 地] [在 {place} 等 着|待 在 {place}]。",
         "“[找到 啦|太 好 了]！”[{hero}|{he}] 从 {place} 捧 出 了 {colour} 的 {thing}。",
         "[不 一会儿|过 了 一 个 钟头]，{hero} [就|便] [抱 着|举 着] {colour} 的 {thing} 从 {place} 出来 了。",
