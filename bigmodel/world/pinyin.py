@@ -82,7 +82,7 @@ WORDS = """
 睡觉 shuì jiào | 音乐盒 yīn yuè hé | 底下 dǐ xia | 眼睛 yǎn jing | 答案 dá àn | 知道 zhī dào | 鹦鹉 yīng wǔ | 干 gàn | 哪 na | 觉 jiào
 着 zhe | 过 guo | 行 háng | 一 只 yī zhī | 三 只 sān zhī | 六 只 liù zhī | 那 只 nà zhī | 两 只 liǎng zhī | 像 只 xiàng zhī
 理发师 lǐ fà shī | 裁缝 cái feng | 窗户 chuāng hu | 待 dāi | 团团转 tuán tuán zhuàn | 便 biàn | 落 là | 落 了 点儿 灰 luò le diǎnr huī
-得意 了 dé yì le | 吵吵闹闹 chǎo chǎo nào nào | 孤零零 gū líng líng | 笑话 xiào hua | 扎 着 zā zhe | 打 着 哈欠 dǎ zhe hā qian
+吵吵闹闹 chǎo chǎo nào nào | 孤零零 gū líng líng | 笑话 xiào hua | 扎 着 zā zhe | 打 着 哈欠 dǎ zhe hā qian
 膝盖 xī gài | 大概 dà gài | 抽屉 chōu ti | 讨厌 tǎo yàn | 差点儿 chà diǎnr | 鼻子 bí zi | 小号 xiǎo hào | 晕 yūn | 露 出 lù chū | 结局 jié jú | 皆大欢喜 jiē dà huān xǐ | 上床 shàng chuáng | 谜 mí | 颜色 yán sè | 最后 zuì hòu | 孩子 hái zi | 怎么样 zěn me yàng | 团圆 tuán yuán | 更加 gèng jiā
 交 jiāo | 帮 bāng | 写 xiě | 家伙 jiā huo | 热闹 rè nao | 街坊 jiē fang | 一块儿 yī kuàir | 明儿 míngr | 这儿 zhèr | 吭声 kēng shēng | 钻 zuān | 盛 chéng | 转 zhuǎn
 """
