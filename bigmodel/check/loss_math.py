@@ -108,8 +108,8 @@ def _stable(answer: Callable[[Tensor, Tensor], Tensor]) -> str | None:
     rare, _ = _number(answer(torch.tensor([[0.0, -200.0, 0.0]]), torch.tensor([1])))
     if rare is not None and math.isinf(rare):
         return (
-            f"for the logits (0, −200, 0) and target 1 your answer is inf, expected {200 + LN_2:.2f}. The probability is "
-            "rounded to 0 before its logarithm is taken: never form it, use log-sum-exp minus the logit."
+            f"for the logits (0, −200, 0) and target 1 your answer is inf, expected {200 + LN_2:.2f}. The probability "
+            "is rounded to 0 before its logarithm is taken: never form it, use log-sum-exp minus the logit."
         )
     if far is None or not 0 <= far < math.inf:
         return (
