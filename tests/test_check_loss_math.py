@@ -65,7 +65,10 @@ RIGHT = {
         lambda nats, text: nats.sum() / math.log(2) / len(text),
         lambda nats, text: sum(nats) / (len(text) * np.log(2)),
     ],
-    check.diagnosis: [lambda: {run: word for run, (word, _) in check.DIAGNOSES.items()}],
+    check.diagnosis: [
+        lambda: {run: word for run, (word, _) in check.DIAGNOSES.items()},
+        lambda: {run: f"{word.title()} " for run, (word, _) in check.DIAGNOSES.items()},
+    ],
 }
 
 
@@ -97,6 +100,12 @@ def subtract_id(z, y):
     return (z.softmax(-1) - y.unsqueeze(1)) / len(y)
 
 
+def every_target(z, y):
+    p = z.softmax(-1)
+    p[:, y] -= 1
+    return p / len(y)
+
+
 def changes_logits(z, y):
     z.copy_(z.softmax(-1))
     z[torch.arange(len(y)), y] -= 1
@@ -126,11 +135,16 @@ WRONG = {
         ("returned nothing", lambda p: None),
         ("'4'", lambda p: "4"),
         ("expected 4", lambda p: 5.0),
+        ("number of tokens, however many", lambda p: np.exp(-np.log(p).sum() / 3)),
         ("stopped with TypeError", lambda: 4.0),
     ],
     check.cross_entropy: [
         ("minus is missing", lambda z, y: rows(z.log_softmax(-1), y).mean()),
         ("divide by N", lambda z, y: -rows(z.log_softmax(-1), y).sum()),
+        ("all N · V entries", lambda z, y: -(one_hot(z, y) * z.log_softmax(-1)).mean()),
+        ("number of classes", lambda z, y: -(one_hot(z, y) * z.log_softmax(-1)).sum(0).mean()),
+        ("every target in every row", lambda z, y: z.logsumexp(-1).mean() - z[:, y].mean()),
+        ("that is the perplexity", lambda z, y: F.cross_entropy(z, y).exp()),
         ("loss in bits", lambda z, y: -rows(z.softmax(-1), y).log2().mean()),
         ("wrong axis", lambda z, y: -rows(z.log_softmax(0), y).mean()),
         ("over all tokens", lambda z, y: -z.log_softmax(-1).mean()),
@@ -160,6 +174,7 @@ WRONG = {
         ("derivative for p", lambda z, y: -one_hot(z, y) / z.softmax(-1) / len(y)),
         ("wrong axis", lambda z, y: (z.softmax(0) - one_hot(z, y)) / len(y)),
         ("one-hot", subtract_id),
+        ("every target in every row", every_target),
         ("changed the logits", changes_logits),
         ("shape (2,), but the logits have (2, 3)", lambda z, y: rows(z.softmax(-1), y) - 1),
         ("autograd says", lambda z, y: (z.exp() / z.exp().sum(-1, keepdim=True) - one_hot(z, y)) / len(y)),
@@ -170,6 +185,7 @@ WRONG = {
     ],
     check.masked_mean: [
         ("padding is in the mean", lambda losses, y: losses.mean()),
+        ("padding is in the sum", lambda losses, y: losses.sum() / (y != -100).sum()),
         ("divide by the 4 targets", lambda losses, y: (losses * (y != -100)).mean()),
         ("mean of the rows' means", means_of_rows),
         ("left out token 0", lambda losses, y: losses[y > 0].mean()),
@@ -188,6 +204,10 @@ WRONG = {
         ("divided by the bytes", lambda nats, text: nats.sum() / math.log(2) / len(text.encode())),
         ("use the sum", lambda nats, text: nats.mean() / math.log(2) / len(text)),
         ("divided by the words", lambda nats, text: nats.sum() / math.log(2) / len(text.split())),
+        (
+            "space is a character too",
+            lambda nats, text: nats.sum() / math.log(2) / sum(map(len, text.split())),
+        ),
         ("all bits of the text", lambda nats, text: nats.sum() / math.log(2)),
         ("nats a token", lambda nats, text: nats.mean()),
         ("logarithm already", lambda nats, text: np.log2(nats).sum() / len(text)),

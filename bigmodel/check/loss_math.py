@@ -49,6 +49,12 @@ def perplexity(answer: Callable[[np.ndarray], float]) -> str | None:
     }
     if (sentence := _compare(value, math.exp(nats), mistakes, given)) is not None:
         return sentence
+    short, wrong = _number(answer(np.array([1 / 2, 1 / 10])))
+    if short is None or not math.isclose(short, math.sqrt(20), rel_tol=1e-5):
+        return (
+            f"for the probabilities 1/2, 1/10 your answer is {_shown(short, wrong)}, expected 4.472. Divide by the "
+            "number of tokens, however many there are."
+        )
     long, wrong = _number(answer(np.full(2000, 0.5)))
     if long is None or not math.isclose(long, 2, rel_tol=1e-6):
         return (
@@ -63,7 +69,7 @@ def perplexity(answer: Callable[[np.ndarray], float]) -> str | None:
     why="Every language model is trained on these few operations, and they hold at any size of the logits.",
 )
 def cross_entropy(answer: Callable[[Tensor, Tensor], Tensor]) -> str | None:
-    logits = torch.tensor([[math.log(4), math.log(2), math.log(2)], [0.0, 0.0, 0.0]])  # (2, 3)
+    logits = torch.tensor([[math.log(4), math.log(2), math.log(2)], [0.0, 0.0, math.log(2)]])  # (2, 3)
     targets = torch.tensor([1, 2])
     before = logits.clone()
     value, wrong = _number(answer(logits, targets), "the mean over both rows, one number")
@@ -81,6 +87,13 @@ def cross_entropy(answer: Callable[[Tensor, Tensor], Tensor]) -> str | None:
     mistakes = {
         "the minus is missing: the logarithm of a probability is negative, and a loss is not": -right,
         "that is the sum over the rows: divide by N, here 2": 2 * right,
+        "you divided by all N · V entries: the sum over classes is a sum, the mean is over the N rows": right
+        / 3,
+        "you divided by the number of classes: the mean is over the N rows": 2 * right / 3,
+        "`[:, targets]` takes every target in every row: use `[torch.arange(N), targets]`": (
+            logits.logsumexp(-1).mean().item() - logits[:, targets].mean().item()
+        ),
+        "that is the perplexity: the loss is its logarithm": math.exp(right),
         "that is the loss in bits: you took log2, the loss of this course is in nats, with ln": right / LN_2,
         "softmax went over the wrong axis: each row, not each column, must sum to 1 (dim=-1)": (
             -across[rows, targets].log().mean().item()
@@ -99,7 +112,7 @@ def cross_entropy(answer: Callable[[Tensor, Tensor], Tensor]) -> str | None:
         ),
         "that is the log-sum-exp alone: subtract the logit of what came": logits.logsumexp(-1).mean().item(),
     }
-    given = "for the logits (ln 4, ln 2, ln 2) and (0, 0, 0) with the targets 1 and 2"
+    given = "for the logits (ln 4, ln 2, ln 2) and (0, 0, ln 2) with the targets 1 and 2"
     return _compare(value, right, mistakes, given) or _stable(answer)
 
 
@@ -160,7 +173,9 @@ def gradient(answer: Callable[[Tensor, Tensor], Tensor]) -> str | None:
         return wrong
     p, y = logits.softmax(-1), F.one_hot(targets, 3)
     right = (p - y) / 2
+    every_target = (p - y.amax(0)) / 2
     mistakes = {
+        "`[:, targets]` takes every target in every row: use `[torch.arange(N), targets]`": every_target,
         "this is y − p: it points downhill. The gradient points uphill, p − y, and the optimizer subtracts it": (
             y - p
         )
@@ -224,6 +239,7 @@ def masked_mean(answer: Callable[[Tensor, Tensor], Tensor]) -> str | None:
         return wrong
     mistakes = {
         "the padding is in the mean: the two losses of 9 belong to no token": 28 / 6,
+        "the padding is in the sum: 9 + 9 belong to no token": 28 / 4,
         "you counted the padding in the number of tokens: divide by the 4 targets that count, not by 6": 10
         / 6,
         "that is the mean of the rows' means: a short row would count as much as a long one": 3.0,
@@ -265,6 +281,7 @@ def bits_per_character(answer: Callable[[np.ndarray, str], float]) -> str | None
         "you divided by the bytes: é has two bytes and 钥 three, but each is one character": 12 / size,
         "that is the mean over tokens, divided by the characters once more: use the sum": 12 / 5 / characters,
         "you divided by the words: use len(text), the number of characters": 12 / len(text.split()),
+        "a space is a character too: use len(text)": 12 / len(text.replace(" ", "")),
         "that is all bits of the text: divide by its characters": 12.0,
         "that is nats a token: add them up, turn them into bits, divide by the characters": 12 * LN_2 / 5,
         "you took log2 of each surprise: it is a logarithm already. Divide by ln 2": (
@@ -310,9 +327,9 @@ def diagnosis(answer: Callable[[], Mapping[int, str]]) -> str | None:
     if missing := [run for run in DIAGNOSES if run not in said]:
         return f"run {missing[0]} has no diagnosis yet: the keys are the numbers 1 to 8."
     for run, (word, reason) in DIAGNOSES.items():
-        if said[run] not in WORDS:
+        if str(said[run]).strip().lower() not in WORDS:
             return f"run {run}: {said[run]!r} is none of the words {', '.join(WORDS)}."
-        if said[run] != word:
+        if str(said[run]).strip().lower() != word:
             return f"run {run} is not {said[run]!r}. Look again: {reason}."
     return None
 
