@@ -2,6 +2,7 @@
 
 import codecs
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -15,6 +16,12 @@ from bigmodel.tokenizer import WordTokenizer, decode_stream
 def said(capsys, grade, answer):
     grade(answer)
     return capsys.readouterr().out
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
 
 
 def todo(*arguments):
@@ -38,6 +45,15 @@ def test_a_stub_gets_a_hint_and_odd_answers_a_sentence(grade, capsys):
     for odd in ("text", 3.5, [], {}, torch.zeros(1, 1), torch.zeros(0), np.zeros(3), [None, None, None]):
         assert said(capsys, grade, lambda *arguments, odd=odd: odd).startswith("✗ ")
     assert "ZeroDivisionError" in said(capsys, grade, lambda *arguments: 1 / 0)
+
+
+def test_a_wrong_distribution_is_drawn_beside_the_right_one(capsys):
+    check.top_p(
+        lambda q, p: q,
+    )
+    yours, expected = plt.gcf().axes
+    assert [bar.get_height() for bar in yours.patches] == [0.125, 0.5, 0.125, 0.25]
+    assert [bar.get_height() for bar in expected.patches] == [0, 1, 0, 0]
 
 
 # The gradient of an embedding
@@ -300,6 +316,7 @@ NEAREST = [
     (lambda v, i, k: without(v @ v[i] / v[i].norm(), i).topk(k).indices.tolist(), "largest dot products"),
     (lambda v, i, k: (-without(cosines(v, i), i)).topk(k + 1).indices[1:].tolist(), "farthest first"),
     (lambda v, i, k: without(-(v - v[i]).norm(dim=1), i).topk(k).indices.tolist(), "order by distance"),
+    (lambda v, i, k: without(cosines(v, i).abs(), i).topk(k).indices, "the sign of a cosine counts"),
     (lambda v, i, k: without(cosines(v, i), i).topk(k).values.tolist(), "those are cosines"),
     (lambda v, i, k: without(cosines(v, i), i).topk(k), "return the indices"),
     (lambda v, i, k: cosines(v, i).topk(k).indices.tolist()[1:], "one is missing"),
@@ -363,6 +380,18 @@ def by_first_byte(chunks):
         yield "\ufffd"
 
 
+def all_or_nothing(chunks):
+    held = b""
+    for chunk in chunks:
+        held += chunk
+        try:
+            yield held.decode()
+            held = b""
+        except UnicodeDecodeError:
+            pass
+    yield held.decode("utf-8", "replace")
+
+
 def byte_by_byte(chunks):
     return (chunk.decode("latin-1") for chunk in chunks)
 
@@ -377,6 +406,7 @@ STREAM = [
     (lambda chunks: by_decoder(chunks, final=False), "neither lost nor an error"),
     (lambda chunks: by_decoder(chunks, errors="strict"), "inside a character"),
     (lambda chunks: by_decoder(chunks, errors="ignore"), "neither lost nor an error"),
+    (all_or_nothing, "give out all that can be read"),
     (byte_by_byte, "expected"),
     (lambda chunks: chunks, "expected text"),
     (lambda chunks: iter("".join(by_decoder(chunks))), "cut differently"),

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bigmodel import plot
 from bigmodel.check.grader import grader
 
 Reader = Callable[[Iterable[bytes]], Any]  # of a stream of bytes
@@ -94,6 +95,7 @@ def next_probabilities(answer: Callable[[Tensor, float], Tensor]) -> str | None:
         expected = torch.softmax(logits / temperature, -1)
         if _close(value, expected):
             continue
+        _draw(value[0], expected[0], "probability")
         shown = f"{given} temperature {temperature:g} your answer is {_row(value[0])}, expected {_row(expected[0])}"
         return f"{shown}: {_temperature_mistake(value, logits, temperature)}."
     return _temperature_far_out(answer)
@@ -179,6 +181,7 @@ def top_p(answer: Callable[[Tensor, float], Tensor]) -> str | None:
         expected = torch.zeros(4)
         expected[list(kept)] = words[list(kept)] / words[list(kept)].sum()
         if not _close(value, expected):
+            _draw(value, expected, "probability")
             shown = f"for (0.125, 0.5, 0.125, 0.25) and p = {p} your answer is {_row(value)}, expected {_row(expected)}"
             return f"{shown}: {_top_p_mistake(value, words, p, expected, why)}."
     return _top_p_at_random(answer)
@@ -310,6 +313,7 @@ def nearest(answer: Callable[[Tensor, int, int], Iterable[int]]) -> str | None:
         ): "those are the largest dot products. (9, 9) points elsewhere, but it is long: divide by the lengths",
         (2, 5, 0): "those are the largest dot products, row 0 itself included. Divide by both lengths",
         (5, 2, 1): "the dot product was divided by one length only, that of row 0",
+        (4, 5, 1): "the sign of a cosine counts: (−3, 0) points the opposite way, and is the farthest of all",
         (4, 3, 2): "that is the farthest first: the nearest has the largest cosine",
         (4, 2, 3): "that is the order by distance, the farthest first",
         (
@@ -395,10 +399,13 @@ def _wrong_pieces(answer: Reader, chunks: list[bytes], expected: list[str]) -> s
         return f"{shown}: each chunk was decoded by itself, so a character that is cut became marks. Hold it back."
     if pieces == [piece for chunk in chunks if (piece := chunk.decode("utf-8", "ignore"))]:
         return f"{shown}: errors='ignore' throws the bytes of a cut character away. Hold them back instead."
-    if "".join(pieces) == "".join(expected) and len(pieces) == 1:
+    if "".join(pieces) == "".join(expected) and len(pieces) == 1 and b"".join(chunks).isascii():
         return f"{shown}: right, but all at the end. Give out what can be read after each chunk, or the reader waits."
     if "".join(pieces) == "".join(expected):
-        return f"{shown}: right characters, cut differently. After each chunk give out all that can be read."
+        return (
+            f"{shown}: right characters, cut differently. After each chunk give out all that can be read, in one "
+            "piece; only the bytes of the unfinished character wait."
+        )
     if "".join(expected).startswith("".join(pieces)):
         return f"{shown}: the end is missing."
     return f"{shown}."
@@ -503,3 +510,10 @@ def _row(values: Tensor) -> str:
 
 def _shown(chunks: list[bytes]) -> str:
     return "the chunks " + ", ".join(chunk.hex(" ") for chunk in chunks)
+
+
+def _draw(yours: Tensor, expected: Tensor, what: str) -> None:
+    """Put the reader's row beside the right one, a bar for each word."""
+    panels = plot.panels(["yours", "expected"], "word", what, height=2.4)
+    for ax, row, colour in zip(panels, (yours, expected), (plot.RED, plot.BLUE), strict=True):
+        ax.bar(range(len(row)), row.detach().float().nan_to_num(posinf=0).tolist(), color=colour)
