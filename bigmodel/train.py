@@ -1,4 +1,4 @@
-"""train(): one loop for every model of the course, that can be stopped at any step and goes on as if it never had been."""
+"""train(): one loop for every model of the course; stopped at any step, it goes on as if it never had been."""
 
 import hashlib
 import signal
