@@ -195,6 +195,19 @@ def test_regenerating_twice_changes_no_byte_and_updates_the_figures(folders):
     assert sorted(p.name for p in path.parent.iterdir()) == ["01_first.ipynb", "12_last_one.ipynb"]
 
 
+def test_outputs_that_no_test_compares_stay_until_something_else_changes(folders):
+    clock = code("import time\nprint(time.time_ns())", "nbval-ignore-output")
+    path = write(folders / "notebooks" / "01_first.ipynb", clock, code("print(1)"))
+    assert course.regenerate(path) == (True, None)
+    first = path.read_bytes()
+    assert course.regenerate(path) == (False, None)
+    assert path.read_bytes() == first
+    path.write_text(path.read_text(encoding="utf-8").replace("print(1)", "print(2)"), encoding="utf-8")
+    assert course.regenerate(path) == (True, None)
+    old, new = (json.loads(content)["cells"][0]["outputs"] for content in (first, path.read_bytes()))
+    assert old != new
+
+
 def test_a_notebook_that_fails_is_not_written(folders):
     path = write(folders / "notebooks" / "01_first.ipynb", code("1"), code("raise KeyError('where')"))
     before = path.read_bytes()
