@@ -92,10 +92,15 @@ def learners_edition(notebook: Notebook) -> Notebook:
 
 
 def make_copies() -> list[Path]:
-    """Make the learner's copies that do not exist yet, and return those; none is ever overwritten."""
-    new = [path for path in originals() if not (COPIES / path.name).exists()]
+    """Make the learner's copies that do not exist yet, and return those; none is ever overwritten.
+
+    The pages that notebooks link to, such as that of terms, are copied beside them.
+    """
+    new = [p for p in [*NOTEBOOKS.glob("*.md"), *originals()] if not (COPIES / p.name).exists()]
     for path in new:
-        write(COPIES / path.name, dumps(learners_edition(read(path))))
+        is_page = path.suffix == ".md"
+        text = path.read_text(encoding="utf-8") if is_page else dumps(learners_edition(read(path)))
+        write(COPIES / path.name, text)
     return [COPIES / path.name for path in new]
 
 

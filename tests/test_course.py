@@ -63,6 +63,12 @@ def test_copies_are_never_overwritten_and_new_notebooks_are_added(folders):
     assert sources(mine) == ["mine"]
 
 
+def test_pages_that_notebooks_link_to_lie_beside_the_copies(folders):
+    (course.NOTEBOOKS / "00_terms.md").write_text("# Terms · 术语\n", encoding="utf-8")
+    assert course.COPIES / "00_terms.md" in course.make_copies()
+    assert (course.COPIES / "00_terms.md").read_text(encoding="utf-8") == "# Terms · 术语\n"
+
+
 def test_reset_brings_back_the_original_and_keeps_every_older_one(folders):
     course.make_copies()
     for number in (1, 2):
