@@ -1,5 +1,6 @@
 """Laws that every committed notebook keeps, and that each of them can be broken."""
 
+import ast
 import copy
 import re
 
@@ -67,9 +68,27 @@ def broken_laws_of_tags(cells, code):
     for place, number in enumerate(exercises):
         if not solutions[place : place + 1] > [number]:
             yield f"the exercise in cell {cells[number]['id']} has no solution after it"
+    yield from names_that_only_solutions_define(code)
     for number in solutions:
         if not cells[number]["metadata"].get("jupyter", {}).get("source_hidden"):
             yield f"the solution in cell {cells[number]['id']} is not hidden"
+
+
+def names_that_only_solutions_define(code):
+    """The learner's copy has no solution cells: nothing after them may need one."""
+    stored, only_in_solutions = set(), set()
+    for cell in code:
+        names = [node for node in ast.walk(ast.parse(course.source(cell))) if isinstance(node, ast.Name)]
+        made = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        made |= set(re.findall(r"^(?:def|class) (\w+)", course.source(cell), re.MULTILINE))
+        if "solution" in course.tags(cell):
+            only_in_solutions |= made - stored
+            continue
+        stored |= made
+        only_in_solutions -= made
+        needed = only_in_solutions & {node.id for node in names if isinstance(node.ctx, ast.Load)}
+        if needed:
+            yield f"cell {cell['id']} needs {', '.join(sorted(needed))}, which only a solution defines"
 
 
 @pytest.mark.parametrize("path", course.originals(), ids=lambda path: path.stem)
@@ -141,6 +160,10 @@ BROKEN = {
     "a solution before its exercise": lambda cells: cells.insert(5, cells.pop()),
     "two exercises, one solution": lambda cells: cells.insert(6, copy.deepcopy(cells[6])),
     "a solution in view": lambda cells: cells[7].metadata.pop("jupyter"),
+    "a cell that needs a solution": lambda cells: (
+        cells[7].update(source="answer = 1"),
+        cells.append(new_code_cell("answer + 1", execution_count=8)),
+    ),
     "a folder of this machine": lambda cells: set_output(
         cells, output_type="stream", text=f"{course.ROOT}/a.py"
     ),
