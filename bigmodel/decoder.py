@@ -1,6 +1,6 @@
 """The decoder-only Transformer: token ids in, at each position the logits of the token that comes next.
 
-    Decoder(preset("small", vocab_size=1000))
+    Decoder(PRESETS["small"])
 
 Embedding → blocks, each of attention and a feed-forward network, both added to what they read → norm → logits.
 """
@@ -60,6 +60,16 @@ class Config:
             )
 
 
+# Sizes that have a name; for another vocabulary, dataclasses.replace(PRESETS["small"], vocab_size=500).
+PRESETS = {
+    "tiny": Config(vocab_size=1000, n_layer=2, n_head=2, n_embd=64),
+    "small": Config(vocab_size=1000, n_layer=3, n_head=3, n_embd=96),
+    "medium": Config(vocab_size=1000, n_layer=4, n_head=4, n_embd=128),
+    "large": Config(vocab_size=1000, n_layer=6, n_head=6, n_embd=384),
+    "gpt2": Config(50257, 1024, n_layer=12, n_head=12, n_embd=768, position="learned", tied=True, bias=True),
+}
+
+
 class FeedForward(nn.Module):
     """Two linear layers with a GELU between them, at each position by itself. Shapes: (B, T, C) → (B, T, C)."""
 
@@ -90,29 +100,6 @@ class Block(nn.Module):
     ) -> Tensor:
         x = x + self.attention(self.attention_norm(x), mask, positions, cache)
         return x + self.feed_forward(self.feed_forward_norm(x))
-
-
-PRESETS = {
-    "tiny": {"n_layer": 2, "n_head": 2, "n_embd": 64},
-    "small": {"n_layer": 3, "n_head": 3, "n_embd": 96},
-    "medium": {"n_layer": 4, "n_head": 4, "n_embd": 128},
-    "large": {"n_layer": 6, "n_head": 6, "n_embd": 384},
-    "gpt2": {
-        "n_layer": 12, "n_head": 12, "n_embd": 768, "context": 1024, "position": "learned", "tied": True, "bias": True,
-    },
-}  # fmt: skip
-
-
-def preset(name: str, vocab_size: int, context: int | None = None) -> Config:
-    """Return the Config of a size that has a name: a key of PRESETS.
-
-    Raises:
-        ValueError: there is no size of that name.
-    """
-    if name not in PRESETS:
-        raise ValueError(f'there is no preset "{name}": take one of {", ".join(PRESETS)}.')
-    settings = PRESETS[name] | ({} if context is None else {"context": context})
-    return Config(vocab_size, **settings)
 
 
 class Decoder(nn.Module):
