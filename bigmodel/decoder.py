@@ -160,11 +160,7 @@ class Decoder(nn.Module):
         Each weight of a matrix takes 6: an addition and a multiplication forward, and twice as many backward.
         Attention takes 12 · n_layer · C · T more (Kaplan et al. 2020; Chowdhery et al. 2022, appendix B).
         """
-        looked_up = () if self.config.tied else (self.embedding.weight,)
-        matrices = [p for p in self.parameters() if p.ndim == 2 and not any(p is q for q in looked_up)]
-        if self.config.position == "learned":
-            matrices = [p for p in matrices if p is not self.position_embedding.weight]
-        weights = sum(matrix.numel() for matrix in matrices)
+        weights = sum(layer.weight.numel() for layer in self.modules() if isinstance(layer, nn.Linear))
         return 6 * weights + 12 * self.config.n_layer * self.config.n_embd * length
 
     def _read(
@@ -182,11 +178,7 @@ class Decoder(nn.Module):
         mask = causal_mask(queries, keys).to(ids.device)  # (T, S)
         positions = torch.arange(before, keys, device=ids.device)  # (T,)
         if padding is not None:
-            if padding.shape != (len(ids), keys) or padding.dtype != torch.bool:
-                raise ValueError(
-                    f"padding is {padding.dtype} of shape {tuple(padding.shape)}, but it says True or False for each "
-                    f"of {keys} positions in {len(ids)} rows: torch.bool, {(len(ids), keys)}."
-                )
+            _check_padding(padding, len(ids), keys)
             itself = mask.triu(before)  # (T, S): even padding looks somewhere, so that no row is empty
             mask = mask & ~padding[:, None, None, :] | itself  # (B, 1, T, S)
             counted = (~padding).cumsum(1).sub(1).clamp(min=0)  # (B, S)
@@ -224,3 +216,11 @@ def initialise(decoder: Decoder) -> None:
         nn.init.zeros_(decoder.unembedding.weight)
     if decoder.config.position == "learned":
         nn.init.normal_(decoder.position_embedding.weight, std=0.02)
+
+
+def _check_padding(padding: Tensor, batch_size: int, keys: int) -> None:
+    if padding.dtype != torch.bool or padding.shape != (batch_size, keys):
+        raise ValueError(
+            f"padding is {padding.dtype} of shape {tuple(padding.shape)}, but it says True or False for each of "
+            f"{keys} positions in {batch_size} rows: torch.bool of shape {(batch_size, keys)}."
+        )
