@@ -10,7 +10,7 @@ import bigmodel
 PACKAGE = Path(bigmodel.__file__).parent
 # A module imports only from those before it.
 LAYERS = [
-    {"files", "display", "world", "schedule"},
+    {"files", "display", "world", "schedule", "optimizer"},
     {"download"},
     {"text", "tokenizer"},
     {"data"},
