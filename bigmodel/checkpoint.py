@@ -7,13 +7,14 @@ holds everything needed to use a model: ``big_model.pth``, ``config.json`` and `
 import hashlib
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from bigmodel import tokenizer as tokenizers
+from bigmodel.decoder import Config, Decoder
 from bigmodel.files import write_whole
 from bigmodel.model import BagOfWords, BigModel, OneHot
 from bigmodel.tokenizer import Tokenizer
@@ -120,6 +121,8 @@ def describe(model: nn.Module) -> dict:
     Raises:
         ValueError: the model is none that ``build`` knows.
     """
+    if isinstance(model, Decoder):
+        return {"decoder": asdict(model.config)}
     layers = list(model) if isinstance(model, nn.Sequential) else []
     reader, big_model = layers if len(layers) == 2 else (None, None)
     if isinstance(reader, OneHot | BagOfWords) and isinstance(big_model, BigModel):
@@ -131,12 +134,14 @@ def describe(model: nn.Module) -> dict:
         }
     raise ValueError(
         f"a {type(model).__name__} of {[type(layer).__name__ for layer in layers]} cannot be saved as a run, only "
-        "nn.Sequential(OneHot or BagOfWords, BigModel): for another model, use save_weights."
+        "a Decoder or nn.Sequential(OneHot or BagOfWords, BigModel): for another model, use save_weights."
     )
 
 
 def build(description: dict) -> nn.Module:
     """Build the model that ``describe`` described, with new weights."""
+    if "decoder" in description:
+        return Decoder(Config(**description["decoder"]))
     vocab_size, context = description["vocab_size"], description["context"]
     readers = {"OneHot": OneHot, "BagOfWords": BagOfWords}
     reader = readers[description["reader"]](vocab_size, context)
@@ -152,21 +157,22 @@ def read_config(path: Path) -> dict:
     """
     try:
         config = json.loads(read_bytes(path))
-        build_with = config["model"]
-        if (
-            {WEIGHTS, TOKENIZER} <= set(config["sha256"])
-            and all(
-                isinstance(build_with[name], int) and build_with[name] > 0
-                for name in ("vocab_size", "context", "hidden_size")
-            )
-            and build_with["reader"] in ("OneHot", "BagOfWords")
-        ):
+        if {WEIGHTS, TOKENIZER} <= set(config["sha256"]) and _can_be_built(config["model"]):
             return config
     except (ValueError, KeyError, TypeError):
         pass
     raise ValueError(
         f"{path} does not describe a run of bigmodel: it is damaged, or belongs to something else."
     )
+
+
+def _can_be_built(description: dict) -> bool:
+    if "decoder" in description:
+        Config(**description["decoder"])  # which refuses what makes no Decoder
+        return True
+    sizes = [description[name] for name in ("vocab_size", "context", "hidden_size")]
+    known = description["reader"] in ("OneHot", "BagOfWords")
+    return known and all(isinstance(size, int) and size > 0 for size in sizes)
 
 
 def to_bytes(state: dict) -> bytes:

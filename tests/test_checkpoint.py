@@ -1,4 +1,5 @@
 import errno
+import json
 import os
 import pickle
 import zipfile
@@ -10,6 +11,7 @@ from torch import nn
 
 from bigmodel import files
 from bigmodel.checkpoint import build, describe, fit_weights, load_run, load_weights, save_run, save_weights
+from bigmodel.decoder import Config, Decoder
 from bigmodel.model import BagOfWords, BigModel, OneHot
 from bigmodel.tokenizer import CharacterTokenizer
 
@@ -167,3 +169,29 @@ def test_a_full_disk_leaves_the_old_file_whole(tmp_path, monkeypatch):
         save_weights(new_model(1), path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["big_model.pth"]
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_run_of_a_decoder_can_be_opened_again(tmp_path, tied):
+    torch.manual_seed(0)
+    config = Config(SIZE, context=12, n_layer=2, n_head=2, n_embd=8, position="learned", tied=tied, bias=True)
+    decoder = Decoder(config)
+    for parameter in decoder.parameters():
+        nn.init.normal_(parameter)
+    save_run(tmp_path, decoder, TOKENIZER)
+    opened = load_run(tmp_path).model
+    assert opened.config == config
+    assert equal(opened, decoder)
+    assert (opened.unembedding.weight is opened.embedding.weight) == tied
+    ids = torch.tensor([TOKENIZER.encode("the key")])
+    assert torch.equal(opened(ids), decoder(ids))
+
+
+@pytest.mark.parametrize("wrong", [{"n_layer": 0}, {"n_layer": "2"}, {"layers": 2}, {"vocab_size": None}])
+def test_a_run_that_describes_no_decoder_is_refused(tmp_path, wrong):
+    save_run(tmp_path, Decoder(Config(SIZE, n_layer=1, n_head=1, n_embd=4)), TOKENIZER)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["model"]["decoder"] |= wrong
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="does not describe a run of bigmodel"):
+        load_run(tmp_path)

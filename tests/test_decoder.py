@@ -1,0 +1,223 @@
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from bigmodel.decoder import PRESETS, Block, Config, Decoder
+from bigmodel.model import context_length, num_parameters
+
+SHAPES = [
+    Config(vocab_size=50, context=32, n_layer=2, n_head=2, n_embd=16),
+    Config(
+        vocab_size=50, context=32, n_layer=3, n_head=1, n_embd=12, position="learned", tied=True, bias=True
+    ),
+    Config(vocab_size=50, context=32, n_layer=1, n_head=4, n_embd=16, tied=True),
+]
+
+
+def drawn(config: Config, seed: int = 0) -> Decoder:
+    """A Decoder in which no weight is 0, as after some training."""
+    torch.manual_seed(seed)
+    decoder = Decoder(config)
+    for parameter in decoder.parameters():
+        nn.init.normal_(parameter, mean=1.0 if parameter.ndim == 1 else 0.0, std=0.3)
+    return decoder
+
+
+def ids_of(batch_size: int, length: int, vocab_size: int = 50) -> torch.Tensor:
+    return torch.randint(vocab_size, (batch_size, length), generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("config", SHAPES)
+def test_a_new_decoder_finds_all_tokens_about_equally_probable(config):
+    torch.manual_seed(0)
+    logits = Decoder(config)(ids_of(4, 20))
+    assert logits.shape == (4, 20, 50)
+    loss = F.cross_entropy(logits.flatten(0, 1), ids_of(4, 20).flatten())
+    if config.tied:
+        assert loss < math.log(50) + 1.0
+    else:
+        assert loss.item() == pytest.approx(math.log(50), abs=1e-6)
+
+
+@pytest.mark.parametrize("config", SHAPES)
+def test_parameters_and_flops_are_those_of_the_formula(config):
+    decoder = drawn(config)
+    block = 12 * config.n_embd**2 + 2 * config.n_embd + (11 * config.n_embd if config.bias else 0)
+    embeddings = config.vocab_size * config.n_embd * (1 if config.tied else 2)
+    embeddings += config.context * config.n_embd if config.position == "learned" else 0
+    norm = config.n_embd * (2 if config.bias else 1)
+    assert num_parameters(decoder) == config.n_layer * block + embeddings + norm
+    with FlopCounterMode(display=False) as counter:
+        decoder(ids_of(3, 20)).sum().backward()
+    assert counter.get_total_flops() == 3 * 20 * decoder.flops_per_token(20)
+
+
+def test_gpt2_has_the_parameters_of_gpt2():
+    with torch.device("meta"):
+        assert num_parameters(Decoder(PRESETS["gpt2"])) == 124_439_808
+
+
+def test_a_block_is_torchs_encoder_layer_with_the_norms_first():
+    config = SHAPES[1]
+    torch.manual_seed(0)
+    block = Block(config)
+    for parameter in block.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    peer = nn.TransformerEncoderLayer(
+        config.n_embd, config.n_head, 4 * config.n_embd, dropout=0.0, batch_first=True, norm_first=True,
+        activation=lambda x: F.gelu(x, approximate="tanh"),
+    )  # fmt: skip
+    pairs = [
+        (peer.self_attn.in_proj_weight, block.attention.queries_keys_values.weight),
+        (peer.self_attn.in_proj_bias, block.attention.queries_keys_values.bias),
+        (peer.self_attn.out_proj.weight, block.attention.output.weight),
+        (peer.self_attn.out_proj.bias, block.attention.output.bias),
+        (peer.linear1.weight, block.feed_forward.up.weight),
+        (peer.linear1.bias, block.feed_forward.up.bias),
+        (peer.linear2.weight, block.feed_forward.down.weight),
+        (peer.linear2.bias, block.feed_forward.down.bias),
+        (peer.norm1.weight, block.attention_norm.weight),
+        (peer.norm1.bias, block.attention_norm.bias),
+        (peer.norm2.weight, block.feed_forward_norm.weight),
+        (peer.norm2.bias, block.feed_forward_norm.bias),
+    ]
+    with torch.no_grad():
+        for theirs, ours in pairs:
+            theirs.copy_(ours)
+    x = torch.randn(3, 20, config.n_embd)
+    mask = torch.ones(20, 20, dtype=torch.bool).tril()
+    ours = block(x, mask, torch.arange(20))
+    assert torch.allclose(ours, peer(x, src_mask=~mask), atol=1e-5)
+
+
+def gpt2_weights(peer: nn.Module) -> dict[str, torch.Tensor]:
+    """The weights of transformers' GPT-2 under our names; its linear layers hold their matrices transposed."""
+    names = {
+        "ln_1": "attention_norm",
+        "attn.c_attn": "attention.queries_keys_values",
+        "attn.c_proj": "attention.output",
+        "ln_2": "feed_forward_norm",
+        "mlp.c_fc": "feed_forward.up",
+        "mlp.c_proj": "feed_forward.down",
+    }
+    weights = {
+        "embedding.weight": peer.wte.weight,
+        "unembedding.weight": peer.wte.weight,
+        "position_embedding.weight": peer.wpe.weight,
+        "norm.weight": peer.ln_f.weight,
+        "norm.bias": peer.ln_f.bias,
+    }
+    for layer, block in enumerate(peer.h):
+        for theirs, ours in names.items():
+            module = block.get_submodule(theirs)
+            turned = module.weight if "ln" in theirs else module.weight.T
+            weights |= {
+                f"blocks.{layer}.{ours}.weight": turned,
+                f"blocks.{layer}.{ours}.bias": module.bias,
+            }
+    return weights
+
+
+def test_with_the_weights_of_a_gpt2_it_gives_its_logits():
+    transformers = pytest.importorskip("transformers")
+    config = replace(PRESETS["gpt2"], vocab_size=99, context=64, n_layer=3, n_head=4, n_embd=32)
+    torch.manual_seed(0)
+    peer = transformers.GPT2LMHeadModel(
+        transformers.GPT2Config(vocab_size=99, n_positions=64, n_layer=3, n_head=4, n_embd=32)
+    ).eval()
+    for parameter in peer.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    decoder = Decoder(config)
+    decoder.load_state_dict(gpt2_weights(peer.transformer))
+    ids = ids_of(3, 50, 99)
+    with torch.no_grad():
+        theirs = peer(ids).logits
+        assert torch.allclose(decoder(ids), theirs, rtol=1e-5, atol=1e-5 * theirs.abs().max().item())
+
+
+@pytest.mark.parametrize("config", SHAPES)
+def test_attention_maps_are_those_that_the_forward_uses(config):
+    decoder, ids = drawn(config), ids_of(2, 9)
+    maps = decoder.attention_maps(ids)
+    assert maps.shape == (config.n_layer, 2, config.n_head, 9, 9)
+    assert torch.allclose(maps.sum(-1), torch.ones(maps.shape[:-1]), atol=1e-6)
+    assert torch.equal(maps, maps.tril())
+    # Put together by hand from the maps, the last block gives what the model gives.
+    x, mask, positions = decoder._read(ids)
+    for block in decoder.blocks[:-1]:
+        x = block(x, mask, positions)
+    last = decoder.blocks[-1]
+    _, _, values = last.attention.split(last.attention_norm(x), positions)
+    x = x + last.attention.output((maps[-1] @ values).transpose(1, 2).flatten(2))
+    x = x + last.feed_forward(last.feed_forward_norm(x))
+    assert torch.allclose(decoder.unembedding(decoder.norm(x)), decoder(ids), atol=1e-5)
+
+
+def test_learned_positions_reach_as_far_as_the_context_and_no_further():
+    decoder = drawn(SHAPES[1])
+    assert context_length(decoder) == 32
+    decoder(ids_of(1, 32))
+    with pytest.raises(
+        ValueError, match=r"33 tokens are more than the context of 32: show the model the last 32"
+    ):
+        decoder(ids_of(1, 33))
+
+
+def test_a_cache_counts_towards_the_context():
+    decoder = drawn(SHAPES[0])
+    cache = decoder.new_cache(1)
+    decoder(ids_of(1, 30), cache=cache)
+    with pytest.raises(ValueError, match=r"33 tokens are more than the context of 32"):
+        decoder(ids_of(1, 3), cache=cache)
+    assert decoder(ids_of(1, 2), cache=cache).shape == (1, 2, 50)  # the refused ones left no trace
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (torch.tensor([[50]]), "id 50 is outside the vocabulary of 50"),
+        (torch.tensor([[-1]]), "id -1 is outside"),
+        (torch.tensor([1, 2]), r"shape \(2,\), but a model reads a batch of rows"),
+        (torch.tensor([[1.0]]), "whole numbers"),
+    ],
+)
+def test_ids_that_are_none_are_refused(ids, message):
+    with pytest.raises(ValueError, match=message):
+        Decoder(SHAPES[0])(ids)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"vocab_size": 0}, "vocab_size is 0"),
+        ({"context": -1}, "context is -1"),
+        ({"n_layer": 0}, "n_layer is 0"),
+        ({"n_head": 3}, "n_embd 128 cannot be shared by n_head 3"),
+        ({"n_embd": 12}, "heads of 3 components cannot be rotated in pairs"),
+        ({"position": "absolute"}, 'position is "absolute"'),
+    ],
+)
+def test_a_configuration_that_makes_no_decoder_is_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Config(**{"vocab_size": 50} | wrong)
+
+
+def test_tied_means_that_one_matrix_reads_and_scores():
+    decoder = drawn(SHAPES[2])
+    assert decoder.unembedding.weight is decoder.embedding.weight
+
+
+@pytest.mark.parametrize("config", SHAPES)
+def test_training_in_bfloat16_gives_numbers(config):
+    decoder = drawn(config)
+    ids = ids_of(4, 24)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = F.cross_entropy(decoder(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert all(torch.isfinite(parameter.grad).all() for parameter in decoder.parameters())
