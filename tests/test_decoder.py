@@ -124,7 +124,8 @@ def gpt2_weights(peer: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def test_with_the_weights_of_a_gpt2_it_gives_its_logits():
-    transformers = pytest.importorskip("transformers")
+    import transformers  # takes seconds, and only this test needs it
+
     config = replace(PRESETS["gpt2"], vocab_size=99, context=64, n_layer=3, n_head=4, n_embd=32)
     torch.manual_seed(0)
     peer = transformers.GPT2LMHeadModel(
