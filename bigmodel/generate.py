@@ -1,10 +1,12 @@
 """Logits → tokens → text: how a model that only scores next tokens comes to write."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from bigmodel.decoder import Decoder
 from bigmodel.model import context_length
 from bigmodel.tokenizer import Tokenizer, decode_stream
 
@@ -35,6 +37,8 @@ def probabilities(
         raise ValueError(f"top_k is {top_k}, but at least 1 token must be left to choose from.")
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"top_p is {top_p}, but it is a share of the probability: above 0 and at most 1.")
+    if top_k is None and top_p is None:
+        return torch.softmax(logits / temperature, dim=-1)
     ordered, tokens = torch.sort(logits / temperature, dim=-1, descending=True, stable=True)  # (..., V)
     if top_k is not None:
         ordered[..., top_k:] = -torch.inf
@@ -47,7 +51,7 @@ def probabilities(
 
 
 @torch.no_grad()
-def next_logits(model: nn.Module, ids: Tensor) -> Tensor:
+def next_logits(model: nn.Module, ids: Tensor, padding: Tensor | None = None) -> Tensor:
     """Logits for the token that follows each row of ids (B, T); only what fits the model's context is shown to it.
 
     Returns:
@@ -56,12 +60,46 @@ def next_logits(model: nn.Module, ids: Tensor) -> Tensor:
     Raises:
         ValueError: the rows are empty.
     """
-    if ids.shape[1] == 0:
-        raise ValueError(
-            "the prompt has no token to continue from: give at least one, such as the start token."
-        )
-    visible = ids[:, -(context_length(model) or ids.shape[1]) :]  # (B, context)
-    return model(visible)[:, -1]  # (B, V)
+    _check_prompt(ids)
+    fits = context_length(model) or ids.shape[1]
+    if padding is not None:
+        return model(ids[:, -fits:], padding[:, -fits:])[:, -1]  # (B, V)
+    return model(ids[:, -fits:])[:, -1]  # (B, V)
+
+
+@torch.no_grad()
+def draw_rows(
+    model: nn.Module,
+    ids: Tensor,
+    length: int,
+    *,
+    padding: Tensor | None = None,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    seed: int = 0,
+) -> Iterator[Tensor]:
+    """Draw the next token of every row of ids (B, T) at once, (B,), ``length`` times, each given all before it.
+
+    A Decoder reads each token once and keeps its keys and values, until its context is full: the tokens are the
+    same as without, only sooner. ``padding`` (B, T) is True where a row has been filled up on its left.
+    """
+    _check_prompt(ids)
+    generator = torch.Generator().manual_seed(seed)
+    cache = model.new_cache(len(ids)) if isinstance(model, Decoder) else None
+    unread = ids
+    for _ in range(length):
+        if isinstance(model, Decoder) and ids.shape[1] <= model.context:
+            logits = model(unread, padding, cache)[:, -1]  # (B, V)
+        else:
+            logits = next_logits(model, ids, padding)  # (B, V)
+        unread = torch.multinomial(
+            probabilities(logits, temperature, top_k, top_p), 1, generator=generator
+        )  # (B, 1)
+        yield unread[:, 0]
+        ids = torch.cat([ids, unread], dim=1)  # (B, T + 1)
+        if padding is not None:
+            padding = F.pad(padding, (0, 1), value=False)  # (B, T + 1)
 
 
 def stream_ids(
@@ -76,15 +114,11 @@ def stream_ids(
     seed: int = 0,
 ) -> Iterator[int]:
     """Draw up to ``length`` tokens, one after the other, each given all before it; stop at the token ``end``."""
-    generator = torch.Generator().manual_seed(seed)
     row = torch.tensor([ids], dtype=torch.long)  # (1, T)
-    for _ in range(length):
-        chances = probabilities(next_logits(model, row), temperature, top_k, top_p)  # (1, V)
-        drawn = torch.multinomial(chances, 1, generator=generator)  # (1, 1)
+    for drawn in draw_rows(model, row, length, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed):
         if drawn.item() == end:
             return
         yield int(drawn.item())
-        row = torch.cat([row, drawn], dim=1)  # (1, T + 1)
 
 
 def stream(
@@ -102,8 +136,7 @@ def stream(
     Raises:
         ValueError: length is below 0, or a setting of ``probabilities`` is out of range.
     """
-    if length < 0:
-        raise ValueError(f"length is {length}, but a text is not continued by fewer than 0 tokens.")
+    _check_length(length)
     ids = [tokenizer.start, *tokenizer.encode(prompt)]
     drawn = stream_ids(
         model, ids, length, end=tokenizer.end, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
@@ -127,3 +160,60 @@ def generate(
         ValueError: length is below 0, or a setting of ``probabilities`` is out of range.
     """
     return prompt + "".join(stream(model, tokenizer, prompt, length, temperature, top_k, top_p, seed))
+
+
+def generate_all(
+    model: nn.Module,
+    tokenizer: Tokenizer,
+    prompts: Sequence[str],
+    length: int,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    seed: int = 0,
+) -> list[str]:
+    """Continue many prompts side by side, by up to ``length`` tokens each, and return the texts.
+
+    Prompts of different lengths are filled up on their left: a Decoder does not look there. (Another model may.)
+
+    Raises:
+        ValueError: there are no prompts, length is below 0, or a setting of ``probabilities`` is out of range.
+    """
+    _check_length(length)
+    if not prompts:
+        raise ValueError("there are no prompts to continue: give at least one, such as the empty text.")
+    rows = [[tokenizer.start, *tokenizer.encode(prompt)] for prompt in prompts]
+    longest = max(map(len, rows))
+    ids = torch.tensor([[tokenizer.padding] * (longest - len(row)) + row for row in rows])  # (B, T)
+    padding = torch.tensor([[i < longest - len(row) for i in range(longest)] for row in rows])  # (B, T)
+    shorter = padding if padding.any() and isinstance(model, Decoder) else None
+    drawn: list[Tensor] = []
+    done = torch.zeros(len(rows), dtype=torch.bool)  # (B,)
+    for tokens in draw_rows(
+        model, ids, length, padding=shorter, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
+    ):
+        drawn.append(tokens)
+        done |= tokens == tokenizer.end
+        if done.all():
+            break
+    written = torch.stack(drawn, dim=1).tolist() if drawn else [[] for _ in rows]
+    return [
+        prompt + tokenizer.decode(_before(tokenizer.end, row))
+        for prompt, row in zip(prompts, written, strict=True)
+    ]
+
+
+def _before(end: int, ids: list[int]) -> list[int]:
+    return ids[: ids.index(end)] if end in ids else ids
+
+
+def _check_length(length: int) -> None:
+    if length < 0:
+        raise ValueError(f"length is {length}, but a text is not continued by fewer than 0 tokens.")
+
+
+def _check_prompt(ids: Tensor) -> None:
+    if ids.shape[1] == 0:
+        raise ValueError(
+            "the prompt has no token to continue from: give at least one, such as the start token."
+        )

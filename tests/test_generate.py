@@ -4,7 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from bigmodel.generate import generate, next_logits, probabilities, stream, stream_ids
+from bigmodel.decoder import Config, Decoder
+from bigmodel.generate import (
+    draw_rows,
+    generate,
+    generate_all,
+    next_logits,
+    probabilities,
+    stream,
+    stream_ids,
+)
 from bigmodel.model import BigModel, OneHot
 from bigmodel.tokenizer import CharacterTokenizer
 
@@ -120,3 +129,50 @@ def test_settings_out_of_range_are_refused(model, settings, sentence):
 def test_no_token_to_continue_from_is_refused(model):
     with pytest.raises(ValueError, match="no token to continue from"):
         next_logits(model, torch.zeros(1, 0, dtype=torch.long))
+
+
+def new_decoder(**settings) -> Decoder:
+    torch.manual_seed(0)
+    decoder = Decoder(Config(TOKENIZER.vocab_size, context=24, n_layer=2, n_head=2, n_embd=16, **settings))
+    for parameter in decoder.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    return decoder
+
+
+@pytest.mark.parametrize("position", ["rotary", "learned"])
+@pytest.mark.parametrize("batch_size", [1, 5])
+def test_a_cache_changes_no_greedy_token_even_beyond_the_context(position, batch_size):
+    decoder = new_decoder(position=position)
+    ids = torch.randint(TOKENIZER.vocab_size, (batch_size, 7), generator=torch.Generator().manual_seed(2))
+    fast = torch.stack(list(draw_rows(decoder, ids, 40, top_k=1)), dim=1)
+    for _ in range(40):
+        ids = torch.cat([ids, next_logits(decoder, ids).argmax(-1, keepdim=True)], dim=1)
+    assert torch.equal(fast, ids[:, 7:])
+
+
+def test_a_cached_decoder_reads_each_token_once():
+    decoder, read = new_decoder(), []
+    decoder.register_forward_pre_hook(lambda module, inputs: read.append(inputs[0].shape[1]))
+    list(draw_rows(decoder, torch.zeros(1, 7, dtype=torch.long), 5))
+    assert read == [7, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("position", ["rotary", "learned"])
+def test_prompts_side_by_side_are_continued_as_each_alone(position):
+    decoder = new_decoder(position=position)
+    prompts = ["the", "the key is in the at", "", "钥匙"]
+    alone = [generate(decoder, TOKENIZER, prompt, 30, top_k=1) for prompt in prompts]
+    assert generate_all(decoder, TOKENIZER, prompts, 30, top_k=1) == alone
+    assert len(set(alone)) > 1
+
+
+def test_models_without_a_cache_write_side_by_side_too(model):
+    prompts = ["the", "the key is in the at", "钥匙"]
+    alone = [generate(model, TOKENIZER, prompt, 20, top_k=1) for prompt in prompts]
+    assert generate_all(model, TOKENIZER, prompts, 20, top_k=1) == alone
+    assert generate_all(model, TOKENIZER, prompts, 0) == prompts
+
+
+def test_no_prompts_are_refused(model):
+    with pytest.raises(ValueError, match="no prompts to continue"):
+        generate_all(model, TOKENIZER, [], 5)
