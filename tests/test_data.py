@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils.data import TensorDataset
 
 from bigmodel.data import IGNORE_INDEX, batches, join, rows, windows
 from bigmodel.tokenizer import CharacterTokenizer
@@ -81,3 +82,13 @@ def test_seeds_and_epochs_do_not_share_orders():
 def test_bad_input_gets_one_clear_sentence(call, sentence):
     with pytest.raises(ValueError, match=sentence):
         call()
+
+
+def test_a_batch_is_as_wide_as_its_longest_text():
+    texts = ["a", "bb", "a longer text", "cc", "the longest text of all"]
+    data = rows(texts, TOKENIZER)
+    for inputs, targets in islice(batches(data, 2, seed=0), 8):
+        assert inputs.shape == targets.shape
+        assert (targets[:, -1] != IGNORE_INDEX).any()
+    whole = TensorDataset(torch.zeros(3, 4, dtype=torch.long), torch.full((3, 4), IGNORE_INDEX))
+    assert next(batches(whole, 2, seed=0))[1].shape == (2, 4)  # nothing counts, so nothing is last
