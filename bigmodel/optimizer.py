@@ -26,8 +26,9 @@ def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
 class Muon(torch.optim.Optimizer):
     """Momentum whose sum is made orthogonal before each step, so that no direction of a matrix is left behind.
 
-    Every step changes a matrix by an amount of root mean square 0.2 · lr, which is about what AdamW does: so both
-    can share a learning rate (Liu et al. 2025). Nesterov momentum, no weight decay.
+    Every step changes a matrix of n rows and m columns by one whose singular values are all about
+    lr · √max(1, n/m): the same length in every direction. Nesterov momentum, no weight decay.
+    Source: Jordan et al. 2024.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], lr: float, momentum: float = 0.95) -> None:
@@ -45,7 +46,7 @@ class Muon(torch.optim.Optimizer):
                 pushed = [self._push(matrix, matrix.grad, group["momentum"]) for matrix in matrices]
                 update = orthogonalise(torch.stack(pushed))  # (matrices, n, m)
                 for matrix, change in zip(matrices, update, strict=True):
-                    matrix.sub_(change, alpha=0.2 * group["lr"] * max(shape) ** 0.5)
+                    matrix.sub_(change, alpha=group["lr"] * max(1, shape[0] / shape[1]) ** 0.5)
 
     def _push(self, matrix: nn.Parameter, gradient: Tensor | None, momentum: float) -> Tensor:
         assert gradient is not None
@@ -57,7 +58,7 @@ class Muon(torch.optim.Optimizer):
 class MuonAdamW(torch.optim.Optimizer):
     """Muon for the matrices of the blocks, torch's AdamW for everything else, as one optimizer.
 
-        train(decoder, data, optimizer=partial(MuonAdamW, blocks=decoder.blocks), learning_rate=0.006, steps=500)
+        train(decoder, data, optimizer=partial(MuonAdamW, blocks=decoder.blocks), learning_rate=0.02, steps=500)
 
     Raises:
         ValueError: none of the parameters is a matrix of the blocks.
