@@ -1,9 +1,10 @@
-"""What moves on the screen, progress bars and sliders, and stands still where nothing can move.
+"""What a screen can show and paper cannot: progress bars, sliders, tokens in colour.
 
 Nothing can move in tests, in print and on a web page. They set BIGMODEL_STATIC, the only environment variable
 that the package reads, and it reads it here.
 """
 
+import html
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -36,3 +37,30 @@ def play(picture: Callable[..., Any], **choices: Sequence[Any]) -> None:
         for name, values in choices.items()
     }
     ipywidgets.interact(picture, **sliders)
+
+
+# Pale enough for dark letters on them, which both are set: so they read alike on a light page and on a dark one.
+BACKGROUNDS = ("#bfe0f5", "#fbe3a6", "#bfe8d4", "#f3cde0")
+TOKEN = '<code style="background:{}; color:#1a1a1a; padding:1px 2px; border-radius:3px">{}</code>'
+
+
+class Boundaries:
+    """Tokens in a row, each in another colour than its neighbours; where there is no colour, between bars.
+
+    A notebook shows an object of this class by itself, if it is the last line of a cell, or with `display`.
+    `names` are the tokens as they are to be read: those of `tokenizer.tokens`. A line ends after a token that ends
+    with ⏎.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = list(names)
+
+    def __repr__(self) -> str:
+        return "|".join(self.names).replace("⏎|", "⏎\n")
+
+    def _repr_html_(self) -> str:
+        coloured = [
+            TOKEN.format(BACKGROUNDS[place % len(BACKGROUNDS)], html.escape(name))
+            for place, name in enumerate(self.names)
+        ]
+        return f'<div style="line-height:1.8">{" ".join(coloured).replace("⏎</code>", "⏎</code><br>")}</div>'
