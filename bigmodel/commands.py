@@ -9,19 +9,24 @@ import sys
 import time
 from argparse import Namespace
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bigmodel import course, environment
 
 if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
     from bigmodel.tokenizer import Tokenizer
 
 STOPPED = 130
 VOCAB_SIZE = 1000
-WINDOW = 16  # tokens in a piece of training text
-VALIDATION_WINDOWS = 256
+VALIDATION_TOKENS = 4096
+BENCHMARKS = ("loss", "training", "sampling", "tokenizer", "course", "scaling")
 
 
 def lab(options: Namespace) -> int:
@@ -50,6 +55,15 @@ def test(options: Namespace) -> int:
     """Run pytest at the root of the repository, as pyproject.toml configures it."""
     os.chdir(environment.ROOT)
     return environment.call([sys.executable, "-m", "pytest", *options.pytest])
+
+
+def bench(options: Namespace) -> int:
+    """Measure bigmodel beside its peers; the benchmarks are programs beside the tests, and no tests."""
+    folder = options.folder.expanduser().resolve()
+    if not (environment.ROOT / "tests" / "benchmarks").exists():
+        raise ValueError(f"there are no benchmarks in {environment.ROOT}: clone the whole repository.")
+    os.chdir(environment.ROOT / "tests")
+    return environment.call([sys.executable, "-m", "benchmarks", *options.parts, "--folder", folder])
 
 
 def run(options: Namespace) -> int:
@@ -93,14 +107,13 @@ def regenerate(options: Namespace) -> int:
 
 
 def pretrain(options: Namespace) -> int:
-    """Pretrain a BigModel on text and write it as a run."""
+    """Pretrain a BigModel or a Decoder on text and write it as a run."""
     import torch
-    from torch import nn
 
     from bigmodel import text
     from bigmodel.checkpoint import save_run
     from bigmodel.data import windows
-    from bigmodel.model import BigModel, OneHot, num_parameters
+    from bigmodel.model import num_parameters
     from bigmodel.schedule import polynomial
     from bigmodel.train import evaluate, train
 
@@ -112,31 +125,65 @@ def pretrain(options: Namespace) -> int:
     )
     print(f"Training the tokenizer on {len(training):,} characters", flush=True)
     tokenizer = train_tokenizer(options.tokenizer, training, options.vocab_size)
-    data = windows(tokenizer.encode(training), WINDOW)
-    folder.mkdir(parents=True, exist_ok=True)
-    size = tokenizer.vocab_size
     torch.manual_seed(options.seed)
-    model = nn.Sequential(
-        OneHot(size, options.context), BigModel(size * options.context, options.hidden_size, size)
+    plan = (plan_decoder if options.model == "decoder" else plan_big_model)(options, tokenizer.vocab_size)
+    data = windows(tokenizer.encode(training), plan.window)
+    folder.mkdir(parents=True, exist_ok=True)
+    print(
+        f"Pretraining {num_parameters(plan.model):,} parameters on {data.tensors[0].numel():,} tokens",
+        flush=True,
     )
-    print(f"Pretraining {num_parameters(model):,} parameters on {len(data) * WINDOW:,} tokens", flush=True)
     history = train(
-        model, data, steps=options.steps, optimizer=torch.optim.AdamW, batch_size=options.batch_size, clip=1.0,
-        learning_rate=partial(polynomial, T=options.steps, eta_0=options.learning_rate, alpha=1.0),
+        plan.model, data, steps=options.steps, optimizer=plan.optimizer, batch_size=options.batch_size, clip=1.0,
+        learning_rate=partial(
+            polynomial, T=options.steps, eta_0=options.learning_rate or plan.learning_rate, alpha=1.0
+        ),
         seed=options.seed, checkpoint=folder / "checkpoint.pth",
     )  # fmt: skip
-    save_run(folder, model, tokenizer)
+    save_run(folder, plan.model, tokenizer)
     if history.interrupted:
         print(
             f"\nStopped at step {len(history.losses)} of {options.steps}: the same command goes on.",
             file=sys.stderr,
         )
         return STOPPED
-    unseen = windows(tokenizer.encode(fresh), WINDOW)[:VALIDATION_WINDOWS]
-    loss = evaluate(model, torch.utils.data.TensorDataset(*unseen))
+    unseen = windows(tokenizer.encode(fresh), plan.window)[: VALIDATION_TOKENS // plan.window]
+    loss = evaluate(plan.model, torch.utils.data.TensorDataset(*unseen))
     print(f"Loss on text it has not seen: {loss:.2f} nats a token. Now try:")
     print(f'  python -m bigmodel generate --run {folder} --prompt "{opening(fresh)}"')
     return 0
+
+
+class Plan(NamedTuple):
+    """What the two kinds of model do differently in ``pretrain``; window counts the tokens in a piece of text."""
+
+    model: "nn.Module"
+    optimizer: Callable[..., "torch.optim.Optimizer"]
+    learning_rate: float
+    window: int
+
+
+def plan_big_model(options: Namespace, vocab_size: int) -> Plan:
+    """A BigModel that sees the last few tokens."""
+    import torch
+    from torch import nn
+
+    from bigmodel.model import BigModel, OneHot
+
+    context = options.context or 3
+    reader = OneHot(vocab_size, context)
+    big_model = BigModel(vocab_size * context, options.hidden_size, vocab_size)
+    return Plan(nn.Sequential(reader, big_model), torch.optim.AdamW, 0.01, window=16)
+
+
+def plan_decoder(options: Namespace, vocab_size: int) -> Plan:
+    """A small Decoder that sees all tokens of its context."""
+    from bigmodel.decoder import PRESETS, Decoder
+    from bigmodel.optimizer import MuonAdamW
+
+    context = options.context or 128
+    decoder = Decoder(replace(PRESETS["small"], vocab_size=vocab_size, context=context))
+    return Plan(decoder, partial(MuonAdamW, blocks=decoder.blocks), 0.02, window=context)
 
 
 def opening(text: str) -> str:

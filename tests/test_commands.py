@@ -11,6 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from bigmodel import commands, course, environment, shell
+from bigmodel.checkpoint import load_run
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = "\n\n".join(
@@ -54,7 +55,7 @@ def exit_status(*words):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("lba", "'lba' is not one of: lab, test, run, reset, pretrain, generate, regenerate"),
+        ("lba", "'lba' is not one of: lab, test, bench, run, reset, pretrain, generate, regenerate"),
         ("--prot 3", "unrecognized arguments: --prot 3"),
         ("lab --port http", "argument --port: 'http' is not a port, 1 to 65535"),
         ("lab --port 70000", "argument --port: '70000' is not a port, 1 to 65535"),
@@ -281,12 +282,23 @@ def test_text_is_pretrained_on_and_written(capsys, kind):
     assert capsys.readouterr().out == written
 
 
+def test_a_decoder_is_pretrained_and_writes_beyond_its_context(capsys):
+    Path("fox.txt").write_text(TEXT, encoding="utf-8")
+    words = ["pretrain", "fox.txt", "--model", "decoder", "--steps", "3", "--context", "8"]
+    assert exit_status(*words, "--tokenizer", "characters") == 0
+    assert load_run("runs/fox").model.context == 8
+    capsys.readouterr()
+    assert exit_status("generate", "--prompt", "The fox", "--length", "40") == 0
+    assert capsys.readouterr().out.startswith("The fox")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one program there")
 def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(tmp_path):
     Path("fox.txt").write_text(TEXT, encoding="utf-8")
     code = """
 import os, signal, sys
 from bigmodel import shell, train
+from bigmodel.checkpoint import load_run
 whole = train._update
 def update(*arguments):
     if arguments[-1] == int(sys.argv[1]):
