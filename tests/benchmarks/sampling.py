@@ -1,0 +1,160 @@
+"""Sampling: tokens a second with a cache, beside ``generate`` of transformers with the same weights."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks import measure
+from benchmarks.measure import Part
+from bigmodel.decoder import PRESETS, Config, Decoder
+from bigmodel.generate import draw_rows, next_logits
+from bigmodel.model import num_parameters
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How many rows are continued side by side, from how many tokens, by how many."""
+
+    batch_size: int
+    prompt: int = 16
+    length: int = 200
+
+
+SETTINGS = (Setting(1), Setting(32))
+# GPT-2's own architecture (learned positions, tied, biases), so that both can have the same weights.
+MODEL = replace(PRESETS["gpt2"], vocab_size=1000, context=256, n_layer=4, n_head=4, n_embd=128)
+
+
+def peer_of(config: Config) -> nn.Module:
+    """GPT-2 of transformers in this shape, with first weights that tell tokens apart."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    return GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=config.vocab_size, n_positions=config.context, n_layer=config.n_layer,
+            n_head=config.n_head, n_embd=config.n_embd, initializer_range=0.2, bos_token_id=1, eos_token_id=2,
+        )
+    ).eval()  # fmt: skip
+
+
+def decoder_of(peer: nn.Module, config: Config) -> Decoder:
+    """Our Decoder with the weights of a GPT-2 of transformers, which keeps its matrices transposed."""
+    decoder = Decoder(config).eval()
+    names = {
+        "transformer.": "", "wte.": "embedding.", "wpe.": "position_embedding.", "ln_f.": "norm.", "h.": "blocks.",
+        "ln_1.": "attention_norm.", "ln_2.": "feed_forward_norm.", "attn.c_attn.": "attention.queries_keys_values.",
+        "attn.c_proj.": "attention.output.", "mlp.c_fc.": "feed_forward.up.", "mlp.c_proj.": "feed_forward.down.",
+        "lm_head.": "unembedding.",
+    }  # fmt: skip
+    weights = {}
+    for name, weight in peer.state_dict().items():
+        for theirs, ours in names.items():
+            name = name.replace(theirs, ours)
+        transposed = weight.ndim == 2 and name.startswith("blocks.")
+        weights[name] = weight.T if transposed else weight
+    decoder.load_state_dict(weights)
+    return decoder
+
+
+def with_cache(model: Decoder, ids: Tensor, length: int) -> Tensor:
+    """The most probable token, again and again, as the course samples: (B, length)."""
+    return torch.stack(list(draw_rows(model, ids, length, top_k=1)), dim=1)
+
+
+@torch.no_grad()
+def without_cache(model: Decoder, ids: Tensor, length: int) -> Tensor:
+    """The same, everything read anew for each token: (B, length)."""
+    rows = ids
+    for _ in range(length):
+        rows = torch.cat([rows, next_logits(model, rows).argmax(-1, keepdim=True)], dim=1)
+    return rows[:, ids.shape[1] :]
+
+
+@torch.no_grad()
+def by_transformers(model: nn.Module, ids: Tensor, length: int) -> Tensor:
+    """The same, by ``generate`` of transformers with its cache: (B, length)."""
+    written = model.generate(
+        ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=length, min_new_tokens=length,
+        pad_token_id=0, eos_token_id=None, use_cache=True,
+    )  # fmt: skip
+    return written[:, ids.shape[1] :]
+
+
+def check_equal(ours: Tensor, others: Tensor, whose: str) -> None:
+    """Raise AssertionError unless both wrote the same tokens, number for number."""
+    if not torch.equal(ours, others):
+        row, place = (ours != others).nonzero()[0].tolist()
+        raise AssertionError(f"with the cache, token {place} of row {row} is another than {whose}.")
+
+
+def measure_setting(
+    config: Config, setting: Setting, rounds: int
+) -> tuple[dict[str, list[float]], tuple[int, int]]:
+    """Tokens a second of each way, turn by turn; and how many bytes cache and weights take."""
+    peer = peer_of(config)
+    decoder = decoder_of(peer, config)
+    modern = Decoder(replace(config, position="rotary", tied=False, bias=False)).eval()
+    shape = (setting.batch_size, setting.prompt)
+    ids = torch.randint(3, config.vocab_size, shape, generator=torch.Generator().manual_seed(0))  # (B, T)
+    written = with_cache(decoder, ids, setting.length)
+    check_equal(written, without_cache(decoder, ids, setting.length), "without it")
+    check_equal(written, by_transformers(peer, ids, setting.length), "that of transformers")
+    check_equal(
+        with_cache(modern, ids, setting.length), without_cache(modern, ids, setting.length), "without it"
+    )
+    ways: dict[str, Callable[[], Tensor]] = {
+        "bigmodel": partial(with_cache, decoder, ids, setting.length),
+        "bigmodel, rotary": partial(with_cache, modern, ids, setting.length),
+        "bigmodel without cache": partial(without_cache, decoder, ids, setting.length),
+        "transformers": partial(by_transformers, peer, ids, setting.length),
+    }
+    turns = measure.take_turns({name: partial(measure.seconds, way) for name, way in ways.items()}, rounds)
+    tokens = setting.batch_size * setting.length
+    rates = {name: [tokens / turn for turn in case] for name, case in turns.items()}
+    return rates, (bytes_of_cache(decoder, setting.batch_size), bytes_of_weights(decoder))
+
+
+def bytes_of_cache(model: Decoder, batch_size: int) -> int:
+    """What the keys and values of all layers take, as they lie in memory."""
+    layers = model.new_cache(batch_size)
+    return sum(part.untyped_storage().nbytes() for layer in layers for part in (layer.keys, layer.values))
+
+
+def bytes_of_weights(model: nn.Module) -> int:
+    """What the parameters take, as they lie in memory; tied ones lie there once."""
+    return sum(parameter.untyped_storage().nbytes() for parameter in set(model.parameters()))
+
+
+def run(
+    folder: Path, config: Config = MODEL, settings: tuple[Setting, ...] = SETTINGS, rounds: int = 5
+) -> Part:
+    """Measure all ways of sampling, at each batch size."""
+    rows, notes = [], []
+    for setting in settings:
+        rates, (cache, weights) = measure_setting(config, setting, rounds)
+        batch = f"batch {setting.batch_size}"
+        for name, rate in rates.items():
+            beside = str(measure.ratio(rates["bigmodel"], rate))
+            rows.append((batch, name, str(measure.spread(rate)), beside))
+        counted = 2 * config.n_layer * setting.batch_size * config.context * config.n_embd * 4
+        notes.append(
+            f"{batch}: the cache takes {cache / 2**20:.2f} MiB (2 · layers · rows · context · C · 4 bytes is "
+            f"{counted / 2**20:.2f}), the weights {weights / 2**20:.2f} MiB."
+        )
+        ax = measure.bars(
+            f"Sampling, {batch}",
+            "tokens a second",
+            {name: measure.spread(rate) for name, rate in rates.items()},
+        )
+        measure.save(ax, f"sampling_batch_{setting.batch_size}", folder)
+    first = settings[0]
+    notes.append(
+        f"Greedy, {first.length} tokens after {first.prompt}, {num_parameters(Decoder(config)):,} parameters. The "
+        "tokens were compared in this run: with and without cache, and with those of transformers, all equal."
+    )
+    return Part("Sampling", ("batch", "way", "tokens/s", "bigmodel ÷ it"), tuple(rows), tuple(notes))
