@@ -339,12 +339,12 @@ def look(choose):
 
 
 LOOKED = [
-    (look(lambda w: w[:, 0].argmax(-1)), "the first position's row"),
+    (look(lambda w: w[:, 0].argmax(-1)), "the first position can look at itself only"),
     (look(lambda w: w[:, :, -1].argmax(-1)), "the last column"),
     (look(lambda w: w[:, -1].argmin(-1)), "looked at least"),
     (look(lambda w: w.sum(1).argmax(-1)), "added up over all positions"),
     (look(lambda w: w.mean(1).argmax(-1)), "added up over all positions"),
-    (look(lambda w: w.amax(1).argmax(-1)), "✗"),
+    (look(lambda w: w.flatten(1).argmax(-1) % w.shape[-1]), "the largest of the map"),
     (look(lambda w: w[:, -1].mean(0).argmax(-1).expand(len(w))), "the heads were averaged"),
     (lambda weights, words: weights[:, -1].argmax(-1), "expected a list"),
     (lambda weights, words: weights[:, -1].argmax(-1).tolist(), "expected words"),

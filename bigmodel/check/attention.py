@@ -336,7 +336,8 @@ def looked_at(answer: Callable[[Tensor, list[str]], Sequence[str]]) -> str | Non
         if list(value) == expected:
             continue
         mistakes = {
-            "that is the first position's row. The last position is row −1": weights[:, 0].argmax(-1),
+            "the first position can look at itself only, so its weight is the largest of the map. The last position "
+            "is row −1": weights[:, 0].argmax(-1),
             "that is the last column, who looks at the last word most. A row is one position looking back": (
                 weights[:, :, -1].argmax(-1)
             ),
@@ -344,9 +345,6 @@ def looked_at(answer: Callable[[Tensor, list[str]], Sequence[str]]) -> str | Non
             "the weights were added up over all positions. It is asked for the last position alone": (
                 weights.sum(1).argmax(-1)
             ),
-            "that is the place of the head's largest weight, in whichever row it stands": weights.amax(
-                1
-            ).argmax(-1),
             "the heads were averaged first. Each head looks for itself": weights[:, -1]
             .mean(0)
             .argmax(-1)
@@ -389,7 +387,7 @@ def _not_words(value: Any, H: int) -> str | None:
 )
 def one_word_back(answer: Callable[[int], tuple[Tensor, Tensor]]) -> str | None:
     D, T = 64, 24
-    value = answer(D)
+    value: Any = answer(D)
     if value is None:
         return "your function returned nothing: end it with `return query, key`."
     if not isinstance(value, (tuple, list)) or len(value) != 2:
