@@ -14,6 +14,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "loss": (),
     "training": ("transformers",),
     "sampling": ("transformers",),
+    "tokenizer": ("tokenizers",),
 }
 
 

@@ -1,4 +1,4 @@
-"""Time to the same loss: the plain recipe that GPT tutorials give for a laptop, and ours, on characters of real text."""
+"""Time to the same loss: the recipe that GPT tutorials give for a laptop, and ours, on characters of real text."""
 
 import math
 import sysconfig
