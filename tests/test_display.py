@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +45,7 @@ def test_each_token_has_a_box_with_exactly_its_name(names):
 def test_neighbours_have_different_colours(names):
     colours = re.findall("background:(#[0-9a-f]{6})", Boundaries(names)._repr_html_())
     assert len(colours) == len(names)
-    assert all(one != other for one, other in zip(colours, colours[1:], strict=False))
+    assert all(one != other for one, other in pairwise(colours))
 
 
 def test_dark_letters_stand_on_pale_colours_on_any_page():
