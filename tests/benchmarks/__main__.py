@@ -15,6 +15,8 @@ PARTS: dict[str, tuple[str, ...]] = {
     "training": ("transformers",),
     "sampling": ("transformers",),
     "tokenizer": ("tokenizers",),
+    "course": (),
+    "scaling": (),
 }
 
 

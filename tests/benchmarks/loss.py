@@ -24,7 +24,7 @@ from bigmodel.schedule import polynomial, warm_up
 from bigmodel.train import evaluate, train
 
 CONTEXT = 64  # both see, and are judged on, windows of so many characters
-OUR_STEPS = 450
+OUR_STEPS = 300
 SLICES = 10  # both trainings are cut into so many pieces, which take turns
 
 
@@ -59,10 +59,10 @@ def ours(vocab_size: int, precision: str, steps: int) -> Recipe:
     """The course's: a smaller Decoder sees text sooner, and Muon at a high rate, falling to 0, learns more of it."""
     torch.manual_seed(0)
     model = Decoder(Config(vocab_size, CONTEXT, n_layer=2, n_head=2, n_embd=64))
-    falling = partial(polynomial, T=steps, eta_0=0.04, alpha=1)
+    falling = partial(polynomial, T=steps, eta_0=0.06, alpha=1)
     return Recipe(
-        "bigmodel", model, partial(MuonAdamW, blocks=model.blocks), partial(warm_up, steps=steps // 40, then=falling),
-        steps, batch_size=16, precision=precision,
+        "bigmodel", model, partial(MuonAdamW, blocks=model.blocks), partial(warm_up, steps=steps // 30, then=falling),
+        steps, batch_size=32, precision=precision,
     )  # fmt: skip
 
 

@@ -1,0 +1,93 @@
+"""The course itself: how long each notebook takes, what it imports, and how soon the first text is written."""
+
+import ast
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import measure
+from benchmarks.measure import Part
+from bigmodel import course, plot
+
+FIRST_TEXT = (
+    ("pretrain", "--folder", "run"),
+    ("generate", "--run", "run", "--prompt", "The function", "--length", "100"),
+)
+
+
+def code_of(path: Path) -> str:
+    """All code of a notebook, as one program."""
+    cells = course.read(path)["cells"]
+    return "\n".join(course.source(cell) for cell in cells if cell["cell_type"] == "code")
+
+
+def imports_of(code: str) -> str:
+    """The import statements of a program, as a program."""
+    nodes = ast.walk(ast.parse(code))
+    return "\n".join(ast.unparse(node) for node in nodes if isinstance(node, ast.Import | ast.ImportFrom))
+
+
+def unused_imports(code: str) -> list[str]:
+    """The names that a program imports and never uses."""
+    tree = ast.parse(code)
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {(alias.asname or alias.name).split(".")[0] for node in imports for alias in node.names}
+    return sorted(names - {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)})
+
+
+def python_seconds(arguments: Sequence[str], folder: Path) -> float:
+    """How long a Python of its own takes, from its start to its end; raises CalledProcessError if it fails."""
+    command = [sys.executable, *arguments]
+    environment = course.kernel_environment()
+    return measure.seconds(
+        lambda: subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
+    )
+
+
+def notebook_row(path: Path, folder: Path) -> tuple[str, float, float, str]:
+    """The name of a notebook, its seconds, those of its imports alone, and what it imports for nothing."""
+    code = code_of(path)
+    imports = python_seconds(["-c", imports_of(code)], folder)
+    start = time.perf_counter()
+    _, failure = course.execute(course.read(path), folder, course.kernel_environment())
+    seconds = time.perf_counter() - start
+    if failure:
+        raise ValueError(f"{path.stem}: {failure}")
+    return path.stem, seconds, imports, ", ".join(unused_imports(code)) or "nothing"
+
+
+def run(
+    folder: Path, notebooks: Sequence[Path] | None = None, first_text: Sequence[Sequence[str]] = FIRST_TEXT
+) -> Part:
+    """Execute the notebooks one at a time, in order and in one folder; then pretrain from nothing and write."""
+    paths = course.originals() if notebooks is None else notebooks
+    with tempfile.TemporaryDirectory() as place:
+        found = [notebook_row(path, Path(place)) for path in paths]
+        writing = [python_seconds(["-m", "bigmodel", *words], Path(place)) for words in first_text]
+    rows = [(name, f"{whole:.1f}", f"{imports:.1f}", unused) for name, whole, imports, unused in found]
+    rows.append(("all notebooks", f"{sum(whole for _, whole, _, _ in found):.1f}", "", ""))
+    for words, seconds in zip(first_text, writing, strict=True):
+        rows.append((f"python -m bigmodel {words[0]}", f"{seconds:.1f}", "", ""))
+    rows.append(("first text of a model of one's own", f"{sum(writing):.1f}", "", ""))
+    ax = plot.axes("Seconds of each notebook", "seconds", "", height=1 + 0.3 * len(found))
+    ax.barh([name for name, *_ in found], [whole for _, whole, _, _ in found], color=plot.BLUE, label="whole")
+    ax.barh(
+        [name for name, *_ in found],
+        [imports for _, _, imports, _ in found],
+        color=plot.GREY,
+        label="imports",
+    )
+    ax.invert_yaxis()
+    ax.legend()
+    measure.save(ax, "course", folder)
+    header = ("what", "seconds", "of which imports", "imported for nothing")
+    return Part("The course", header, tuple(rows), NOTES)
+
+
+NOTES = (
+    "Measured once, one program at a time, each in a Python of its own. The imports are those of a fresh Python, its "
+    "start included. The first text is that of the two commands, with an environment that is already there.",
+)
