@@ -322,7 +322,7 @@ def _join_mistakes(heads: Tensor) -> dict[str, Tensor]:
 
 @grader(
     hint="weights[:, -1] holds the last row of each head; its argmax is a place, and words[place] a word.",
-    why="Half of what is known about the insides of language models began with a look at such rows.",
+    why="Much of what is known about the insides of language models began with a look at such rows.",
 )
 def looked_at(answer: Callable[[Tensor, list[str]], Sequence[str]]) -> str | None:
     for H, T, seed in ((3, 6, 0), (2, 4, 1), (1, 5, 2)):
