@@ -4,6 +4,8 @@ Masks are boolean, and True means *may look*, as for ``scaled_dot_product_attent
 (``nn.MultiheadAttention`` reads its boolean masks the other way round: there, True means *leave out*.)
 """
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor, nn
 
@@ -33,9 +35,11 @@ def attention_weights(queries: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
     Raises:
         ValueError: the mask forbids a query every key, so that its weights would be 0 / 0.
     """
+    scores = (queries * queries.shape[-1] ** -0.5) @ keys.transpose(-2, -1)  # (…, T, S)
+    if mask.all():  # no barrier is needed, as for the last position of a text
+        return torch.softmax(scores, dim=-1)
     if not mask.any(-1).all():
         raise ValueError("the mask forbids some query every key: let each position look at least at itself.")
-    scores = (queries * queries.shape[-1] ** -0.5) @ keys.transpose(-2, -1)  # (…, T, S)
     barrier = torch.zeros_like(mask, dtype=scores.dtype).masked_fill(~mask, -torch.inf)  # 0 or −∞
     return torch.softmax(scores + barrier, dim=-1)
 
@@ -53,11 +57,15 @@ def rotate(vectors: Tensor, positions: Tensor, base: float = 10_000.0) -> Tensor
     size = vectors.shape[-1]
     if size % 2:
         raise ValueError(f"vectors of {size} components cannot be paired: rotate an even number of them.")
-    speeds = base ** (-torch.arange(0, size, 2, device=vectors.device) / size)  # (D/2,)
-    angles = positions.unsqueeze(-1) * speeds  # (…, T, D/2)
+    angles = positions.unsqueeze(-1) * _speeds(size, base, vectors.device)  # (…, T, D/2)
     cos, sin = angles.cos().to(vectors.dtype), angles.sin().to(vectors.dtype)
     x, y = vectors.chunk(2, dim=-1)  # both (…, T, D/2)
     return torch.cat([x * cos - y * sin, x * sin + y * cos], dim=-1)
+
+
+@lru_cache  # the same for every layer and every token
+def _speeds(size: int, base: float, device: torch.device) -> Tensor:
+    return base ** (-torch.arange(0, size, 2, device=device) / size)  # (D/2,)
 
 
 class KeyValueCache:
