@@ -28,15 +28,7 @@ def probabilities(
     Raises:
         ValueError: temperature is not above 0, top_k is below 1, or top_p is outside 0 < top_p ≤ 1.
     """
-    if not temperature > 0:
-        raise ValueError(
-            f"temperature is {temperature}, but logits are divided by it: use a number above 0, or top_k=1 for the "
-            "most probable token every time."
-        )
-    if top_k is not None and top_k < 1:
-        raise ValueError(f"top_k is {top_k}, but at least 1 token must be left to choose from.")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"top_p is {top_p}, but it is a share of the probability: above 0 and at most 1.")
+    _check_settings(temperature, top_k, top_p)
     if top_k is None and top_p is None:
         return torch.softmax(logits / temperature, dim=-1)
     ordered, tokens = torch.sort(logits / temperature, dim=-1, descending=True, stable=True)  # (..., V)
@@ -85,6 +77,7 @@ def draw_rows(
     same as without, only sooner. ``padding`` (B, T) is True where a row has been filled up on its left.
     """
     _check_prompt(ids)
+    _check_settings(temperature, top_k, top_p)
     generator = torch.Generator().manual_seed(seed)
     cache = model.new_cache(len(ids)) if isinstance(model, Decoder) else None
     unread = ids
@@ -93,9 +86,11 @@ def draw_rows(
             logits = model(unread, padding, cache)[:, -1]  # (B, V)
         else:
             logits = next_logits(model, ids, padding)  # (B, V)
-        unread = torch.multinomial(
-            probabilities(logits, temperature, top_k, top_p), 1, generator=generator
-        )  # (B, 1)
+        if top_k == 1:  # nothing is left to chance
+            unread = logits.argmax(-1, keepdim=True)  # (B, 1)
+        else:
+            chances = probabilities(logits, temperature, top_k, top_p)  # (B, V)
+            unread = torch.multinomial(chances, 1, generator=generator)  # (B, 1)
         yield unread[:, 0]
         ids = torch.cat([ids, unread], dim=1)  # (B, T + 1)
         if padding is not None:
@@ -205,6 +200,18 @@ def generate_all(
 
 def _before(end: int, ids: list[int]) -> list[int]:
     return ids[: ids.index(end)] if end in ids else ids
+
+
+def _check_settings(temperature: float, top_k: int | None, top_p: float | None) -> None:
+    if not temperature > 0:
+        raise ValueError(
+            f"temperature is {temperature}, but logits are divided by it: use a number above 0, or top_k=1 for the "
+            "most probable token every time."
+        )
+    if top_k is not None and top_k < 1:
+        raise ValueError(f"top_k is {top_k}, but at least 1 token must be left to choose from.")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"top_p is {top_p}, but it is a share of the probability: above 0 and at most 1.")
 
 
 def _check_length(length: int) -> None:
