@@ -110,7 +110,7 @@ def run(
     for kind in shares[PRECISIONS[0]]:
         rows.append(("time of a step", kind, *(f"{shares[precision][kind]:.0%}" for precision in PRECISIONS)))
     header = ("what", "", *(f"{precision} (tokens/s)" for precision in PRECISIONS))
-    note = f"Where not varied: {base.n_layer} layers, {base.n_embd} wide, {base.batch_size} rows of {base.length}; Muon."
+    note = f"Else: {base.n_layer} layers, {base.n_embd} wide, {base.batch_size} rows of {base.length}; Muon."
     return Part("Scaling, and where the time goes", header, tuple(rows), (note,))
 
 
