@@ -99,7 +99,7 @@ def training_rows(
     """Training beside the naive way, on a short text, and beside the Rust, on all texts."""
     name, content = next(iter(texts.items()))
     pieces = re.findall(CHUNKS, content[:naive_length])
-    n = vocab_size // 4
+    n = (vocab_size - len(SPECIALS) - len(BYTES)) // 3
     check_equal(learn_merges(Counter(pieces), n), naive_merges(pieces, n), "the merges learned")
     yield row(
         f"training, {n} merges", f"{name}, {naive_length:,} characters",

@@ -1,0 +1,214 @@
+"""The benchmarks' harness on tiny sizes: what it compares is comparable, and its tables are whole. Nothing is timed."""
+
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from nbformat.v4 import new_code_cell, new_notebook, writes
+
+pytest.importorskip("transformers")
+pytest.importorskip("tokenizers")
+
+from benchmarks import __main__ as benchmarks
+from benchmarks import course, loss, measure, sampling, scaling, tokenizer, training
+
+from bigmodel import commands, environment, shell
+
+FOXES = "\n\n".join(f"The fox number {number} counted {number * 7} boats, 狐狸" for number in range(120))
+TINY = training.Shape(n_layer=1, n_head=2, n_embd=8, batch_size=2, length=8, vocab_size=20)
+MODEL = replace(sampling.MODEL, vocab_size=50, context=16, n_layer=1, n_head=2, n_embd=8)
+
+
+def pictures(folder: Path) -> set[str]:
+    return {path.stem for path in folder.glob("*.svg")}
+
+
+def test_cases_take_turns_and_the_first_round_does_not_count():
+    calls: list[str] = []
+    turns = measure.take_turns({name: lambda name=name: calls.append(name) or len(calls) for name in "ab"}, 2)
+    assert calls == ["a", "b", "a", "b", "a", "b"]
+    assert turns == {"a": [3, 5], "b": [4, 6]}
+
+
+def test_a_spread_is_the_median_between_its_quartiles():
+    assert measure.spread([5.0, 1.0, 2.0, 4.0, 3.0]) == measure.Spread(2.0, 3.0, 4.0)
+    assert measure.ratio([2.0, 9.0], [1.0, 3.0]) == measure.Spread(2.25, 2.5, 2.75)
+    assert str(measure.Spread(1200.0, 12345.6, 99999.0)) == "12,346 (1,200 – 99,999)"
+    assert str(measure.Spread(0.5, 0.5, 0.5)) == "0.50"
+
+
+def test_a_table_is_markdown_whose_columns_stand_straight():
+    assert measure.table(("way", "tokens/s"), [("ours", "1,000"), ("transformers", "7")]).splitlines() == [
+        "| way          | tokens/s |",
+        "| -------------|--------- |",
+        "| ours         |    1,000 |",
+        "| transformers |        7 |",
+    ]
+
+
+def test_the_machine_is_described():
+    facts = dict(measure.machine().rows)
+    assert torch.__version__ in facts["system, Python, torch"]
+    assert facts["matrix product, float32"].endswith("GFLOP/s")
+
+
+def test_both_recipes_race_over_the_same_text(tmp_path):
+    part = loss.run(tmp_path, {"foxes": lambda: FOXES}, share=0.004, slices=1)
+    assert [row[:2] for row in part.rows] == [("foxes", "plain recipe"), ("foxes", "bigmodel")]
+    assert pictures(tmp_path) == {"loss_foxes"}
+
+
+def test_a_recipe_in_slices_is_the_recipe_in_one(tmp_path):
+    training_ids, fresh, vocab_size = loss.ids_of(FOXES)
+    finals = [
+        loss.race([loss.ours(vocab_size, "float32", steps=6)], training_ids, fresh, slices)["bigmodel"].final
+        for slices in (1, 3)
+    ]
+    assert finals[0] == finals[1]
+
+
+def test_no_paragraph_that_is_held_out_is_trained_on():
+    training_ids, fresh, vocab_size = loss.ids_of(FOXES)
+    assert len(training_ids) > 4 * len(fresh) > 0
+    assert max(training_ids.max(), fresh.max()) < vocab_size
+
+
+def test_training_has_a_row_for_each_model_and_precision(tmp_path):
+    part = training.run(tmp_path, (TINY,), rounds=2)
+    names = [row[1] for row in part.rows]
+    models = ("bigmodel", "bigmodel, Muon", "transformers", "torch")
+    assert names == [f"{model}, {precision}" for precision in training.PRECISIONS for model in models]
+    assert len(pictures(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("model", [training.TorchDecoder, training.gpt2])
+def test_the_peers_see_no_token_that_is_yet_to_come(model):
+    peer = model(TINY)
+    ids = torch.arange(8)[None]
+    changed = torch.cat([ids[:, :-1], ids[:, :1]], dim=1)
+    first, second = (
+        output if torch.is_tensor(output) else output.logits for output in (peer(ids), peer(changed))
+    )
+    torch.testing.assert_close(first[:, :-1], second[:, :-1])
+    assert not torch.allclose(first[:, -1], second[:, -1])
+
+
+def test_sampling_compares_ways_that_write_the_same(tmp_path):
+    part = sampling.run(tmp_path, MODEL, (sampling.Setting(1, 3, 5), sampling.Setting(2, 3, 5)), rounds=2)
+    assert len(part.rows) == 8
+    assert pictures(tmp_path) == {"sampling_batch_1", "sampling_batch_2"}
+
+
+def test_other_tokens_are_noticed(monkeypatch):
+    with pytest.raises(AssertionError, match="token 1 of row 0 is another than without it"):
+        sampling.check_equal(torch.tensor([[1, 2]]), torch.tensor([[1, 3]]), "without it")
+    wrong = lambda model, ids, length: torch.zeros(len(ids), length, dtype=torch.long) - 1  # noqa: E731
+    monkeypatch.setattr(sampling, "by_transformers", wrong)
+    with pytest.raises(AssertionError, match="that of transformers"):
+        sampling.measure_setting(MODEL, sampling.Setting(1, 3, 5), rounds=1)
+
+
+def test_the_cache_takes_what_it_is_said_to_take():
+    decoder = sampling.decoder_of(sampling.peer_of(MODEL), MODEL)
+    assert sampling.bytes_of_cache(decoder, 3) == 2 * 1 * 3 * 16 * 8 * 4
+    assert sampling.bytes_of_weights(decoder) == 4 * sum(one.numel() for one in decoder.parameters())
+
+
+def test_the_tokenizers_learn_and_write_the_same(tmp_path):
+    part = tokenizer.run(tmp_path, {"foxes": FOXES}, naive_length=500, vocab_size=280, rounds=2)
+    assert [(row[0], row[3]) for row in part.rows] == [
+        ("training, 7 merges", "naive"),
+        ("training, 280 ids", "Rust"),
+        ("first encoding", "Rust"),
+        ("later encoding", "Rust"),
+    ]
+
+
+def test_other_merges_are_noticed(monkeypatch):
+    monkeypatch.setattr(tokenizer, "naive_merges", lambda pieces, n: [])
+    with pytest.raises(AssertionError, match="the merges learned are not the same"):
+        list(tokenizer.training_rows({"foxes": FOXES}, 500, 280, 1))
+
+
+def test_scaling_has_its_rows_and_pictures(tmp_path):
+    part = scaling.run(tmp_path, {"context": (TINY, replace(TINY, length=4))}, rounds=2, base=TINY)
+    assert [row[:2] for row in part.rows[:2]] == [("context", "8"), ("context", "4")]
+    assert [row[1] for row in part.rows[2:]] == [*scaling.KINDS, "everything else"]
+    assert pictures(tmp_path) == {"scaling_context", "scaling_profile"}
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [
+        ("aten::mm", "matrix products"),
+        ("aten::_softmax_backward_data", "softmax and loss"),
+        ("aten::native_layer_norm", "layer norm"),
+        ("aten::add_", "sums, products, roots"),
+        ("autograd::engine", "everything else"),
+    ],
+)
+def test_operations_have_a_kind(operation, kind):
+    assert scaling.kind_of(operation) == kind
+
+
+def test_notebooks_are_executed_one_after_the_other_in_one_folder(tmp_path):
+    notebooks = [tmp_path / "1_writes.ipynb", tmp_path / "2_reads.ipynb"]
+    sources = ["import json, re\nopen('left', 'w').write(json.dumps(1))", "assert open('left').read() == '1'"]
+    for path, source in zip(notebooks, sources, strict=True):
+        path.write_text(writes(new_notebook(cells=[new_code_cell(source)])), encoding="utf-8")
+    part = course.run(tmp_path, notebooks, first_text=[["--version"]])
+    assert [(row[0], row[3]) for row in part.rows[:2]] == [("1_writes", "re"), ("2_reads", "nothing")]
+    assert [row[0] for row in part.rows[2:]] == [
+        "all notebooks",
+        "python -m bigmodel --version",
+        "first text of a model of one's own",
+    ]
+
+
+def test_a_notebook_that_fails_is_named(tmp_path):
+    path = tmp_path / "3_fails.ipynb"
+    path.write_text(writes(new_notebook(cells=[new_code_cell("1 / 0")])), encoding="utf-8")
+    with pytest.raises(ValueError, match="3_fails: code cell 1 raised ZeroDivisionError"):
+        course.run(tmp_path, [path], first_text=[])
+
+
+# The command
+
+
+def test_the_command_knows_the_parts():
+    assert tuple(benchmarks.PARTS) == commands.BENCHMARKS
+
+
+def test_the_command_starts_the_benchmarks_outside_the_tests(monkeypatch, tmp_path):
+    called: list[list[str]] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(environment, "ready", lambda exact=True: True)
+    monkeypatch.setattr(environment, "call", lambda command: called.append([*map(str, command)]) or 0)
+    assert shell.main(["bench", "sampling", "--folder", "here"]) == 0
+    assert called == [[sys.executable, "-m", "benchmarks", "sampling", "--folder", str(tmp_path / "here")]]
+    assert Path.cwd() == environment.ROOT / "tests"
+
+
+def test_a_peer_that_is_not_installed_gets_one_sentence(monkeypatch, capsys, tmp_path):
+    monkeypatch.setitem(benchmarks.PARTS, "loss", ("no_such_package",))
+    assert benchmarks.main(["loss", "--folder", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert "no_such_package must be there" in said
+    assert "-m pip install -r tests/benchmarks/requirements.txt" in said
+    assert said.count("\n") == 1
+
+
+def test_the_versions_are_those_that_the_tests_use():
+    needed = (environment.ROOT / "tests" / "benchmarks" / "requirements.txt").read_text(encoding="utf-8")
+    pins = [line for line in needed.splitlines() if "==" in line]
+    assert pins
+    assert set(pins) <= {f"{name}=={version}" for name, version in environment.pins().items()}
+
+
+def test_pytest_collects_no_benchmark():
+    files = {path.name for path in (environment.ROOT / "tests" / "benchmarks").rglob("*")}
+    assert "loss.py" in files
+    assert not [name for name in files if re.fullmatch(r"test_.*|.*_test\.py|.*\.ipynb|conftest\.py", name)]
