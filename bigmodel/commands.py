@@ -181,9 +181,9 @@ def plan_decoder(options: Namespace, vocab_size: int) -> Plan:
     from bigmodel.decoder import PRESETS, Decoder
     from bigmodel.optimizer import MuonAdamW
 
-    context = options.context or 128
-    decoder = Decoder(replace(PRESETS["small"], vocab_size=vocab_size, context=context))
-    return Plan(decoder, partial(MuonAdamW, blocks=decoder.blocks), 0.02, window=context)
+    context = options.context or 64
+    decoder = Decoder(replace(PRESETS["tiny"], vocab_size=vocab_size, context=context))
+    return Plan(decoder, partial(MuonAdamW, blocks=decoder.blocks), 0.03, window=context)
 
 
 def opening(text: str) -> str:

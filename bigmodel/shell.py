@@ -187,7 +187,7 @@ def add_pretrain(words: Parser) -> None:
     words.add_argument(
         "--vocab-size", type=count, help="tokens it knows (default: 1000, or as many as the text gives)"
     )
-    words.add_argument("--context", type=count, help="tokens the model sees (default: 3; for a decoder 128)")
+    words.add_argument("--context", type=count, help="tokens the model sees (default: 3; for a decoder 64)")
     words.add_argument(
         "--hidden-size", type=count, default=256, help="of a bigmodel: its hidden layer (default: 256)"
     )
@@ -195,7 +195,7 @@ def add_pretrain(words: Parser) -> None:
         "--batch-size", type=count, default=32, help="pieces of text a step (default: %(default)s)"
     )
     words.add_argument(
-        "--learning-rate", type=positive, help="at the start (default: 0.01; for a decoder 0.02)"
+        "--learning-rate", type=positive, help="at the start (default: 0.01; for a decoder 0.03)"
     )
     words.add_argument(
         "--seed", type=seed, default=0, help="decides every draw of chance (default: %(default)s)"
