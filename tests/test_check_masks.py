@@ -149,7 +149,7 @@ LEAKS = [
     (lambda model, ids: float(ahead(perturbed(model, ids))), "expected a whole number"),
     (lambda model, ids: ahead(perturbed(model, ids).T), "how far it looks back"),
     (lambda model, ids: ahead(perturbed(model, ids)) + 1, "so do not count from 1"),
-    (lambda model, ids: ahead(perturbed(model, ids), threshold=1e-2), "not with a tolerance"),
+    (lambda model, ids: ahead(perturbed(model, ids), threshold=1e-8), "not with a tolerance"),
     (lambda model, ids: ahead(perturbed(model, ids, places=[len(ids) - 1])), "Change every token"),
     (first_token_only, "expected 1"),
     (lambda model, ids: int((perturbed(model, ids).triu(1) > 0).sum()), "not how many pairs"),
@@ -206,6 +206,8 @@ def padded_in_place(padding):
 
 
 PADDED = [
+    (lambda p: square(p).tril() & ~p[:, None, :] & ~p[:, :, None], "the rows of padding are empty"),
+    (lambda p: square(p).tril() & ~p[:, None, :] | p[:, :, None], "the rows of padding look everywhere"),
     (lambda p: square(p).tril() & ~p[:, None, :], "some row is empty"),
     (lambda p: ~p[:, None, :] & square(p) | eye(p), "the future is in view"),
     (lambda p: square(p).tril().expand(len(p), -1, -1), "words look at padding"),

@@ -60,7 +60,7 @@ def looks_ahead(answer: Callable[[Model, Tensor], int]) -> str | None:
         ("a model that sees everything", full, 7),
         ("a model in which only position 2 looks ahead, at token 5", full.tril() + _one(2, 5), 3),
         ("a model in which position 0 looks at token 1, and position 4 at token 6", _two_leaks(), 2),
-        ("a model that sees a millionth of everything", full.tril() + full.triu(1) * 2.0**-20, 7),
+        ("a model that sees a trace of everything", full.tril() + full.triu(1) * 2.0**-34, 7),
         ("a model that sees what stands before, but not the token itself", full.tril(-1), 0),
         ("a model whose logits are always the same", 0 * full, 0),
         ("a model that sees itself and the future, not the past", full.triu(), 7),
@@ -125,7 +125,7 @@ def _wrong_reach(value: Any, expected: int, name: str) -> str | None:
         return f"{said}: a token moves its own position, and may. One ahead is j − t = 1, so do not count from 1."
     if expected == 0:
         return f"{said}: that is how far it looks back. Ahead is j − t, with j the token that changes."
-    if "millionth" in name:
+    if "trace" in name:
         return f"{said}: the logits move by very little, but they move. Compare with 0, not with a tolerance."
     if "one token ahead" in name and reach == 2:
         return f"{said}: count the steps from t to j, not the tokens with both ends."
@@ -174,6 +174,11 @@ def may_look(answer: Callable[[Tensor], Tensor]) -> str | None:
             ),
             "padding's rows look at everything before them, other padding included": (
                 causal & (keys | ~queries) | itself
+            ),
+            "the rows of padding are empty, and a softmax over nothing is 0 / 0. Hide keys alone, let each position "
+            "look at itself": causal & keys & queries,
+            "the rows of padding look everywhere, at the future and at other padding. Itself is enough": (
+                causal & keys | ~queries & everywhere
             ),
             "you kept the padding and hid the words: padding is True where a token is padding": (
                 causal & ~keys & everywhere | itself
