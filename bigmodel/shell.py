@@ -118,7 +118,7 @@ def parser() -> Parser:
 
     bench = command(
         "bench", commands.bench,
-        "Measure speed beside what others offer: a table and pictures, in about 8 minutes.",
+        "Measure speed beside what others offer: tables and pictures, in about 11 minutes.",
         "bench", "bench sampling", "bench training sampling --folder measured",
     )  # fmt: skip
     bench.add_argument(

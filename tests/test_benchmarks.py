@@ -13,7 +13,7 @@ pytest.importorskip("transformers")
 pytest.importorskip("tokenizers")
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import course, loss, measure, sampling, scaling, tokenizer, training
+from benchmarks import course, floor, loss, measure, sampling, scaling, tokenizer, training
 
 from bigmodel import commands, environment, shell
 
@@ -53,6 +53,13 @@ def test_the_machine_is_described():
     facts = dict(measure.machine().rows)
     assert torch.__version__ in facts["system, Python, torch"]
     assert facts["matrix product, float32"].endswith("GFLOP/s")
+
+
+def test_the_floor_is_measured_from_above(tmp_path):
+    part = floor.run(tmp_path, steps=2, stories=4)
+    assert part.rows[-1][0] == "float32"
+    for row in part.rows:
+        assert float(row[4].partition("%")[0]) > 100  # after two steps, far above it
 
 
 def test_both_recipes_race_over_the_same_text(tmp_path):

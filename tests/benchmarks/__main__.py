@@ -12,6 +12,7 @@ from pathlib import Path
 # The parts in their order, and the packages of others that each needs.
 PARTS: dict[str, tuple[str, ...]] = {
     "loss": (),
+    "floor": (),
     "training": ("transformers",),
     "sampling": ("transformers",),
     "tokenizer": ("tokenizers",),
