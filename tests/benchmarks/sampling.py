@@ -21,7 +21,7 @@ class Setting:
 
     batch_size: int
     prompt: int = 16
-    length: int = 200
+    length: int = 100
 
 
 SETTINGS = (Setting(1), Setting(32))
@@ -131,7 +131,7 @@ def bytes_of_weights(model: nn.Module) -> int:
 
 
 def run(
-    folder: Path, config: Config = MODEL, settings: tuple[Setting, ...] = SETTINGS, rounds: int = 5
+    folder: Path, config: Config = MODEL, settings: tuple[Setting, ...] = SETTINGS, rounds: int = 4
 ) -> Part:
     """Measure all ways of sampling, at each batch size."""
     rows, notes = [], []

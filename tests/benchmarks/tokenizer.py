@@ -172,7 +172,7 @@ def own_texts(stories: int = 1000) -> dict[str, str]:
 
 
 def run(
-    folder: Path, texts: dict[str, str] | None = None, naive_length: int = 100_000, vocab_size: int = VOCAB_SIZE,
+    folder: Path, texts: dict[str, str] | None = None, naive_length: int = 50_000, vocab_size: int = VOCAB_SIZE,
     rounds: int = 3,
 ) -> Part:  # fmt: skip
     """Measure training and encoding, on each text."""

@@ -105,7 +105,7 @@ def cases(shape: Shape) -> dict[str, Callable[[], float]]:
     return found
 
 
-def run(folder: Path, shapes: tuple[Shape, ...] = SHAPES, rounds: int = 5) -> Part:
+def run(folder: Path, shapes: tuple[Shape, ...] = SHAPES, rounds: int = 4) -> Part:
     """Measure all models in all shapes."""
     limits = {name: measure.product_rate(getattr(torch, name)).median for name in PRECISIONS}
     rows = []
