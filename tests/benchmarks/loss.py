@@ -204,5 +204,5 @@ NOTES = (
     f"Both are trained by the same loop, in {SLICES} slices that take turns, and judged by the same code on all the "
     f"text held out, in windows of {CONTEXT} characters. Seconds are those of training alone, to the end of each "
     "recipe's schedule. The time is held against the plain recipe's only where our loss is no higher.",
-    "No setting was chosen on the source code.",
+    "No setting was chosen on the source code; its docstrings are in the documentation too, its code is not.",
 )
