@@ -84,8 +84,7 @@ def batches(
 
     Returns:
         Inputs and targets, both (batch_size, T); in data smaller than a batch, all of it each time. What is
-        left of an epoch after its last full batch waits for the next shuffle. Columns at the end in which no
-        target counts are cut off: they would only cost time.
+        left of an epoch after its last full batch waits for the next shuffle.
 
     Raises:
         ValueError: batch_size is below 1.
@@ -99,15 +98,15 @@ def batches(
         order = _epoch_order(len(data), seed, epoch)  # (N,)
         for number in range(start, per_epoch):
             inputs, targets = data[order[number * batch_size : (number + 1) * batch_size]]
-            used = last_column(targets)
-            yield inputs[:, :used], targets[:, :used]
+            yield inputs, targets
         epoch, start = epoch + 1, 0
 
 
-def last_column(targets: Tensor) -> int:
-    """Return how many columns of targets (B, T) there are up to the last one in which some target counts."""
+def without_idle_columns(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Cut off the columns at the end of a batch (B, T) in which no target counts: they would only cost time."""
     counts = (targets != IGNORE_INDEX).any(0).nonzero()  # (columns that count, 1)
-    return int(counts.max()) + 1 if len(counts) else targets.shape[1]
+    used = int(counts.max()) + 1 if len(counts) else targets.shape[1]
+    return inputs[:, :used], targets[:, :used]
 
 
 def _epoch_order(size: int, seed: int, epoch: int) -> Tensor:

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from torch.utils.data import TensorDataset
 
 from bigmodel.checkpoint import fit_weights, from_bytes, read_bytes, to_bytes
-from bigmodel.data import IGNORE_INDEX, batches
+from bigmodel.data import IGNORE_INDEX, batches, without_idle_columns
 from bigmodel.display import progress_bar
 from bigmodel.files import write_whole
 from bigmodel.schedule import constant
@@ -101,6 +101,7 @@ def train(
                 saved = step
             if last:
                 break
+            inputs, targets = without_idle_columns(inputs, targets)
             torch.manual_seed(_mix(seed, step))
             rate = rate_of(step)
             loss = _update(model, optim, inputs.to(device), targets.to(device), rate, clip, precision, step)

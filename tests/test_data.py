@@ -4,9 +4,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.utils.data import TensorDataset
 
-from bigmodel.data import IGNORE_INDEX, batches, join, rows, windows
+from bigmodel.data import IGNORE_INDEX, batches, join, rows, windows, without_idle_columns
 from bigmodel.tokenizer import CharacterTokenizer
 
 TOKENIZER = CharacterTokenizer.train("the key is in the attic")
@@ -84,11 +83,11 @@ def test_bad_input_gets_one_clear_sentence(call, sentence):
         call()
 
 
-def test_a_batch_is_as_wide_as_its_longest_text():
-    texts = ["a", "bb", "a longer text", "cc", "the longest text of all"]
-    data = rows(texts, TOKENIZER)
-    for inputs, targets in islice(batches(data, 2, seed=0), 8):
-        assert inputs.shape == targets.shape
-        assert (targets[:, -1] != IGNORE_INDEX).any()
-    whole = TensorDataset(torch.zeros(3, 4, dtype=torch.long), torch.full((3, 4), IGNORE_INDEX))
-    assert next(batches(whole, 2, seed=0))[1].shape == (2, 4)  # nothing counts, so nothing is last
+def test_columns_in_which_nothing_counts_are_cut_off():
+    inputs, targets = rows(["a", "bb", "a longer text"], TOKENIZER).tensors
+    short = without_idle_columns(inputs[:2], targets[:2])
+    assert [part.shape for part in short] == [(2, 3), (2, 3)]  # two characters and the end
+    assert torch.equal(short[1], targets[:2, :3])
+    assert without_idle_columns(inputs, targets)[0].shape == inputs.shape
+    nothing = torch.full((3, 4), IGNORE_INDEX)
+    assert without_idle_columns(nothing, nothing)[1].shape == (3, 4)  # nothing counts, so nothing is last

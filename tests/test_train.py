@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.data import TensorDataset
 
 from bigmodel import train as training
 from bigmodel.data import IGNORE_INDEX, windows
@@ -293,3 +294,17 @@ def test_data_without_a_target_that_counts_are_refused():
     nothing = torch.utils.data.TensorDataset(inputs, torch.full_like(targets, IGNORE_INDEX))
     with pytest.raises(ValueError, match="no target that counts"):
         evaluate(new_model(), nothing)
+
+
+def test_a_model_is_not_shown_columns_in_which_nothing_counts():
+    inputs, targets = (part.clone() for part in DATA[:8])
+    targets[:, 2:] = IGNORE_INDEX
+    seen = []
+    model = new_model()
+    model.register_forward_pre_hook(lambda module, shown: seen.append(tuple(shown[0].shape)))
+    history = train(model, TensorDataset(inputs, targets), steps=2, learning_rate=0.1, batch_size=4)
+    assert seen == [(4, 2), (4, 2)]
+    short = train(
+        new_model(), TensorDataset(inputs[:, :2], targets[:, :2]), steps=2, learning_rate=0.1, batch_size=4
+    )
+    assert history.losses == short.losses
