@@ -48,6 +48,8 @@ def main() -> None:
     )
     words.add_argument("--precision", default="bfloat16", choices=["float32", "bfloat16"])
     options = words.parse_args()
+    if options.steps < 1:
+        words.error(f"--steps is {options.steps}, but a training takes at least 1.")
     tokenizer = WordTokenizer.train(world.text(2000, seed=0, script=SCRIPT), vocab_size=1000)
     torch.manual_seed(0)
     decoder = Decoder(replace(PRESETS["medium"], n_layer=3))
