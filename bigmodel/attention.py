@@ -26,8 +26,10 @@ def causal_mask(queries: int, keys: int | None = None) -> Tensor:
     return torch.ones(queries, keys, dtype=torch.bool).tril(keys - queries)
 
 
-def attention_weights(queries: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
+def attention_weights(queries: Tensor, keys: Tensor, mask: Tensor | None) -> Tensor:
     """Say how much each query looks at each key: softmax(q · k / √D) over the keys that the mask allows.
+
+    Without a mask, all keys are allowed, as for the last position of a text.
 
     Shapes: queries (…, T, D), keys (…, S, D) and a mask that broadcasts to (…, T, S) give (…, T, S), each row
     summing to 1. Source: Vaswani et al. 2017, equation 1.
@@ -36,7 +38,7 @@ def attention_weights(queries: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
         ValueError: the mask forbids a query every key, so that its weights would be 0 / 0.
     """
     scores = (queries * queries.shape[-1] ** -0.5) @ keys.transpose(-2, -1)  # (…, T, S)
-    if mask.all():  # no barrier is needed, as for the last position of a text
+    if mask is None:
         return torch.softmax(scores, dim=-1)
     if not mask.any(-1).all():
         raise ValueError("the mask forbids some query every key: let each position look at least at itself.")
@@ -101,7 +103,7 @@ class Attention(nn.Module):
         self.output = nn.Linear(n_embd, n_embd, bias=bias)
 
     def forward(
-        self, x: Tensor, mask: Tensor, positions: Tensor, cache: KeyValueCache | None = None
+        self, x: Tensor, mask: Tensor | None, positions: Tensor, cache: KeyValueCache | None = None
     ) -> Tensor:
         queries, keys, values = self.split(x, positions)  # each (B, H, T, D)
         if cache is not None:
@@ -109,7 +111,7 @@ class Attention(nn.Module):
         gathered = attention_weights(queries, keys, mask) @ values  # (B, H, T, D)
         return self.output(gathered.transpose(1, 2).flatten(2))  # (B, T, C)
 
-    def weights(self, x: Tensor, mask: Tensor, positions: Tensor) -> Tensor:
+    def weights(self, x: Tensor, mask: Tensor | None, positions: Tensor) -> Tensor:
         """Return the attention map of each head, (B, H, T, T): row t shows where position t looks."""
         queries, keys, _ = self.split(x, positions)  # (B, H, T, D)
         return attention_weights(queries, keys, mask)
@@ -117,9 +119,8 @@ class Attention(nn.Module):
     def split(self, x: Tensor, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the queries, keys and values of each head, each (B, H, T, D)."""
         joint = self.queries_keys_values(x)  # (B, T, 3C)
-        heads = joint.unflatten(-1, (3 * self.n_head, -1)).transpose(1, 2)  # (B, 3H, T, D)
-        queries_keys, values = heads.split([2 * self.n_head, self.n_head], dim=1)
+        heads = joint.unflatten(-1, (3, self.n_head, -1)).permute(2, 0, 3, 1, 4)  # (3, B, H, T, D)
+        queries, keys, values = heads.unbind()
         if self.rotary:
-            queries_keys = rotate(queries_keys, positions)
-        queries, keys = queries_keys.chunk(2, dim=1)
+            queries, keys = rotate(heads[:2], positions).unbind()
         return queries, keys, values

@@ -96,7 +96,7 @@ class Block(nn.Module):
         self.feed_forward = FeedForward(config.n_embd, config.bias)
 
     def forward(
-        self, x: Tensor, mask: Tensor, positions: Tensor, cache: KeyValueCache | None = None
+        self, x: Tensor, mask: Tensor | None, positions: Tensor, cache: KeyValueCache | None = None
     ) -> Tensor:
         x = x + self.attention(self.attention_norm(x), mask, positions, cache)
         return x + self.feed_forward(self.feed_forward_norm(x))
@@ -165,8 +165,8 @@ class Decoder(nn.Module):
 
     def _read(
         self, ids: Tensor, padding: Tensor | None = None, cache: list[KeyValueCache] | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return what the blocks need: vectors (B, T, C), the mask (…, T, S) and the positions (…, T)."""
+    ) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Return what the blocks need: vectors (B, T, C), the mask (…, T, S) or none, and the positions (…, T)."""
         check_ids(ids, self.config.vocab_size)
         before = cache[0].length if cache else 0
         queries, keys = ids.shape[1], before + ids.shape[1]
@@ -175,14 +175,13 @@ class Decoder(nn.Module):
                 f"{keys} tokens are more than the context of {self.context}: show the model the last {self.context} "
                 "only, or build it with a larger context."
             )
-        mask = causal_mask(queries, keys).to(ids.device)  # (T, S)
-        positions = torch.arange(before, keys, device=ids.device)  # (T,)
-        if padding is not None:
+        if padding is None:
+            positions = torch.arange(before, keys, device=ids.device)  # (T,)
+            # One position alone is the last, and may look at all that there are.
+            mask = causal_mask(queries, keys).to(ids.device) if queries > 1 else None  # (T, S)
+        else:
             _check_padding(padding, len(ids), keys)
-            itself = mask.triu(before)  # (T, S): even padding looks somewhere, so that no row is empty
-            mask = mask & ~padding[:, None, None, :] | itself  # (B, 1, T, S)
-            counted = (~padding).cumsum(1).sub(1).clamp(min=0)  # (B, S)
-            positions = counted[:, None, before:]  # (B, 1, T)
+            mask, positions = _around(padding, queries)  # (B, 1, T, S), (B, 1, T)
         x = self.embedding(ids)  # (B, T, C)
         if self.config.position == "learned":
             x = x + self.position_embedding(positions).view(-1, queries, self.config.n_embd)
@@ -216,6 +215,15 @@ def initialise(decoder: Decoder) -> None:
         nn.init.zeros_(decoder.unembedding.weight)
     if decoder.config.position == "learned":
         nn.init.normal_(decoder.position_embedding.weight, std=0.02)
+
+
+def _around(padding: Tensor, queries: int) -> tuple[Tensor, Tensor]:
+    """Return the mask (B, 1, T, S) and the positions (B, 1, T) of the last T places of rows with padding (B, S)."""
+    causal = causal_mask(queries, padding.shape[1]).to(padding.device)  # (T, S)
+    # Even padding looks somewhere, at itself, so that no row is empty.
+    itself = causal.triu(padding.shape[1] - queries)  # (T, S)
+    counted = (~padding).cumsum(1).sub(1).clamp(min=0)  # (B, S)
+    return causal & ~padding[:, None, None, :] | itself, counted[:, None, -queries:]
 
 
 def _check_padding(padding: Tensor, batch_size: int, keys: int) -> None:

@@ -83,7 +83,8 @@ def draw_rows(
     unread = ids
     for _ in range(length):
         if isinstance(model, Decoder) and ids.shape[1] <= model.context:
-            logits = model(unread, padding, cache)[:, -1]  # (B, V)
+            with torch.inference_mode():  # as no_grad, with still less to keep account of
+                logits = model(unread, padding, cache)[:, -1]  # (B, V)
         else:
             logits = next_logits(model, ids, padding)  # (B, V)
         if top_k == 1:  # nothing is left to chance
