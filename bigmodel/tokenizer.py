@@ -233,8 +233,9 @@ class BytePairTokenizer(Tokenizer):
         # As in PairCounts, a piece is a string with one character, chr(id), for each of its tokens.
         symbol = {token: chr(number) for token, number in vocabulary.items()}
         self._byte_symbols = [symbol[bytes([byte])] for byte in range(256)]
-        self._merged = {symbol[left] + symbol[right]: symbol[left + right] for left, right in merges}
-        self._ranks = {pair: rank for rank, pair in enumerate(self._merged)}
+        merged = {symbol[left] + symbol[right]: symbol[left + right] for left, right in merges}
+        self._ranks = {pair: rank for rank, pair in enumerate(merged)}
+        self._joined = list(merged.values())  # what the pair of each rank becomes
 
     @classmethod
     def train(cls, text: str, vocab_size: int) -> "BytePairTokenizer":
@@ -253,11 +254,16 @@ class BytePairTokenizer(Tokenizer):
 
     def _ids_of_piece(self, piece: str) -> tuple[int, ...]:
         word = "".join([self._byte_symbols[byte] for byte in piece.encode()])
-        ranks = self._ranks
-        while pair := min(
-            filter(ranks.__contains__, map(add, word, word[1:])), key=ranks.__getitem__, default=""
-        ):
-            word = word.replace(pair, self._merged[pair], 1)
+        rank_of, never = self._ranks.get, len(self._ranks)
+        # The rank of each token with its right neighbour; the last has none.
+        ranks = [rank_of(word[i : i + 2], never) for i in range(len(word))]
+        while (rank := min(ranks, default=never)) < never:
+            i = ranks.index(rank)
+            word = word[:i] + self._joined[rank] + word[i + 2 :]
+            del ranks[i]
+            ranks[i] = rank_of(word[i : i + 2], never)
+            if i > 0:
+                ranks[i - 1] = rank_of(word[i - 1 : i + 1], never)
         return tuple(map(ord, word))
 
     def _state(self) -> dict[str, Any]:
