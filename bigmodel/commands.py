@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 STOPPED = 130
 VOCAB_SIZE = 1000
 VALIDATION_TOKENS = 4096
-BENCHMARKS = ("loss", "floor", "training", "sampling", "tokenizer", "course", "scaling")
+BENCHMARKS = ("loss", "ingredients", "floor", "training", "sampling", "tokenizer", "course", "scaling")
 
 
 def lab(options: Namespace) -> int:

@@ -178,7 +178,8 @@ def _update(
     loss.backward()
     if clip is not None:
         nn.utils.clip_grad_norm_(model.parameters(), clip)
-    optim.step()
+    with torch.autocast(inputs.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        optim.step()  # the matrix products of Muon's; others have none
     return loss.item()
 
 

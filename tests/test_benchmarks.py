@@ -13,7 +13,7 @@ pytest.importorskip("transformers")
 pytest.importorskip("tokenizers")
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import course, floor, loss, measure, sampling, scaling, tokenizer, training
+from benchmarks import course, floor, ingredients, loss, measure, sampling, scaling, tokenizer, training
 
 from bigmodel import commands, environment, shell
 
@@ -66,6 +66,25 @@ def test_both_recipes_race_over_the_same_text(tmp_path):
     part = loss.run(tmp_path, {"foxes": lambda: FOXES}, share=0.004, slices=1)
     assert [row[:2] for row in part.rows] == [("foxes", "plain recipe"), ("foxes", "bigmodel")]
     assert pictures(tmp_path) == {"loss_foxes"}
+
+
+def test_each_recipe_of_the_chain_changes_one_thing_and_the_last_is_ours():
+    chain = ingredients.chain(vocab_size=20, precision="bfloat16")
+    made = [make(30) for make in chain.values()]
+    first, weights, rotary, rate, muon, narrow, last = made
+    assert (first.model.config.tied, weights.model.config.tied) == (True, False)
+    assert replace(weights.model.config, position="rotary") == rotary.model.config == rate.model.config
+    assert [recipe.learning_rate(29) for recipe in (weights, rotary)] == [first.learning_rate(29)] * 2
+    assert rate.learning_rate(1) == pytest.approx(0.01, rel=0.05)
+    assert rate.optimizer is rotary.optimizer is not muon.optimizer
+    assert muon.model.config == rate.model.config != narrow.model.config == last.model.config
+    assert (narrow.precision, last.precision) == ("float32", "bfloat16")
+
+
+def test_each_ingredient_has_a_row_and_about_the_same_seconds(tmp_path):
+    part = ingredients.run(tmp_path, {"foxes": lambda: FOXES}, seconds=0.01, slices=2)
+    assert [row[1] for row in part.rows] == list(ingredients.chain(20, "float32"))
+    assert pictures(tmp_path) == {"ingredients_foxes"}
 
 
 def test_a_recipe_in_slices_is_the_recipe_in_one(tmp_path):

@@ -12,6 +12,7 @@ from pathlib import Path
 # The parts in their order, and the packages of others that each needs.
 PARTS: dict[str, tuple[str, ...]] = {
     "loss": (),
+    "ingredients": (),
     "floor": (),
     "training": ("transformers",),
     "sampling": ("transformers",),
@@ -49,7 +50,9 @@ def main(arguments: Sequence[str]) -> int:
     matplotlib.use("agg")
     os.environ["BIGMODEL_STATIC"] = "1"  # no progress bars between the tables
     options.folder.mkdir(parents=True, exist_ok=True)
-    print(measure.machine(), flush=True)
+    machine = measure.machine()
+    (options.folder / "machine.md").write_text(str(machine), encoding="utf-8")
+    print(machine, flush=True)
     for part in parts:
         start = time.perf_counter()
         found = importlib.import_module(f"benchmarks.{part}").run(options.folder)

@@ -59,11 +59,15 @@ def ours(vocab_size: int, precision: str, steps: int) -> Recipe:
     """The course's: a smaller Decoder sees text sooner, and Muon at a high rate, falling to 0, learns more of it."""
     torch.manual_seed(0)
     model = Decoder(Config(vocab_size, CONTEXT, n_layer=2, n_head=2, n_embd=64))
-    falling = partial(polynomial, T=steps, eta_0=0.06, alpha=1)
-    return Recipe(
-        "bigmodel", model, partial(MuonAdamW, blocks=model.blocks), partial(warm_up, steps=steps // 30, then=falling),
-        steps, batch_size=32, precision=precision,
-    )  # fmt: skip
+    muon = partial(MuonAdamW, blocks=model.blocks)
+    return Recipe("bigmodel", model, muon, to_zero(0.06, steps), steps, batch_size=32, precision=precision)
+
+
+def to_zero(eta_0: float, steps: int) -> Callable[[int], float]:
+    """The learning rate rises for a thirtieth of the steps to eta_0, and falls along a line to 0."""
+    return partial(
+        warm_up, steps=max(1, steps // 30), then=partial(polynomial, T=steps, eta_0=eta_0, alpha=1)
+    )
 
 
 @torch.no_grad()

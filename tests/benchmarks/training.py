@@ -84,7 +84,8 @@ def trainer(
             loss = F.cross_entropy(logits.flatten(0, 1), ids.flatten())
         optimizer.zero_grad()
         loss.backward()
-        optimizer.step()
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):  # as train() does
+            optimizer.step()
 
     return partial(measure.seconds, step)
 
