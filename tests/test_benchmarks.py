@@ -7,13 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from nbformat.v4 import new_code_cell, new_notebook, writes
-
-pytest.importorskip("transformers")
-pytest.importorskip("tokenizers")
-
 from benchmarks import __main__ as benchmarks
 from benchmarks import course, floor, ingredients, loss, measure, sampling, scaling, tokenizer, training
+from nbformat.v4 import new_code_cell, new_notebook, writes
 
 from bigmodel import commands, environment, shell
 
@@ -216,6 +212,15 @@ def test_the_command_starts_the_benchmarks_outside_the_tests(monkeypatch, tmp_pa
     assert shell.main(["bench", "sampling", "--folder", "here"]) == 0
     assert called == [[sys.executable, "-m", "benchmarks", "sampling", "--folder", str(tmp_path / "here")]]
     assert Path.cwd() == environment.ROOT / "tests"
+
+
+def test_the_page_has_each_part_that_was_measured_and_its_pictures(tmp_path):
+    for name in ("machine.md", "loss.md", "sampling.md", "loss_foxes.svg", "sampling_batch_1.svg"):
+        (tmp_path / name).write_text(f"## {name}\n")
+    found = re.findall(r"## (\S+)|\]\((\S+)\)", benchmarks.page(tmp_path))
+    assert [text or picture for text, picture in found] == [
+        "machine.md", "loss.md", "loss_foxes.svg", "sampling.md", "sampling_batch_1.svg",
+    ]  # fmt: skip
 
 
 def test_a_peer_that_is_not_installed_gets_one_sentence(monkeypatch, capsys, tmp_path):

@@ -1,6 +1,6 @@
 """Equal to the reference implementation, the library `tokenizers`, in every merge and every id.
 
-No part of the course needs it; where it is not installed, these tests are left out.
+No part of the course needs it: it is here to be compared with.
 """
 
 import json
@@ -8,14 +8,13 @@ import re
 from functools import cache
 
 import pytest
+import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Regex, models, pre_tokenizers, trainers
 
 from bigmodel import world
 from bigmodel.tokenizer import BYTES, CHUNKS, SPECIALS, WORDS, BytePairTokenizer, WordTokenizer
-
-tokenizers = pytest.importorskip("tokenizers")
-from tokenizers import Regex, models, pre_tokenizers, trainers  # noqa: E402
 
 CODE = "def seek(place, n=12):\n\tif n > 3 and place != 'attic':\n\t\treturn place  # it's not there\n" * 3
 TEXTS = {

@@ -235,6 +235,19 @@ def test_frozen_parameters_stay():
     assert not torch.equal(model[2].decoder.weight, new_model()[2].decoder.weight)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_optimizer_multiplies_in_the_precision_of_the_training(precision):
+    found = []
+
+    class Noting(torch.optim.SGD):
+        def step(self, closure=None):
+            found.append((torch.ones(2, 2) @ torch.ones(2, 2)).dtype)
+            super().step(closure)
+
+    run(new_model(), optimizer=Noting, steps=1, precision=precision)
+    assert found == [getattr(torch, precision)]
+
+
 def test_bfloat16_trains_to_nearly_the_same_loss():
     exact, rough = run(new_model()).losses[-1], run(new_model(), precision="bfloat16").losses[-1]
     assert rough == pytest.approx(exact, rel=0.02)

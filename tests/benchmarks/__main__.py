@@ -58,8 +58,19 @@ def main(arguments: Sequence[str]) -> int:
         found = importlib.import_module(f"benchmarks.{part}").run(options.folder)
         (options.folder / f"{part}.md").write_text(str(found), encoding="utf-8")
         print(f"{found}\nmeasured in {time.perf_counter() - start:.0f} s\n", flush=True)
+    (options.folder / "README.md").write_text(page(options.folder), encoding="utf-8")
     print(f"The pictures, and these tables, are in {options.folder}")
     return 0
+
+
+def page(folder: Path) -> str:
+    """The tables that lie in a folder, each with its pictures, as one page of Markdown."""
+    parts = [part for part in ("machine", *PARTS) if (folder / f"{part}.md").exists()]
+    sections = ["# What `python -m bigmodel bench` measured\n"]
+    for part in parts:
+        sections.append((folder / f"{part}.md").read_text(encoding="utf-8"))
+        sections += [f"![{path.stem}]({path.name})\n" for path in sorted(folder.glob(f"{part}*.svg"))]
+    return "\n".join(sections)
 
 
 if __name__ == "__main__":
