@@ -1,0 +1,406 @@
+"""The engine of all graders: from an answer to one verdict in words.
+
+An exercise is its right answer, decorated with the inputs to try and with the wrong answers that people write, each
+under the sentence that says what is wrong with it:
+
+    @exercise(
+        hints=("A question?", "The idea.", "Nearly the code."),
+        why="One sentence on why it matters.",
+        cases=[(3, 2), (5, 4)],
+        wrong={"that is the sum: multiply": lambda a, b: a + b},
+    )
+    def product(a, b):
+        return a * b
+
+``check.product(mine)`` runs both on the same inputs. A sentence of ``wrong`` is said only where the answer agrees
+with that mistake on *every* case; otherwise the verdict gives the input, both values, and what is certain about them.
+
+Porting a module
+----------------
+1. The right answer is written out under the exercise's name, arguments as in the notebook (they are called by
+   position; their names are shown). Every wrong answer is a function of the same arguments. A sentence begins small,
+   ends without a full stop, and is said after "for a = 3 and b = 2 your answer is 5, expected 6: ".
+2. Choose cases that differ in every argument, the most telling first: the first that goes wrong is shown. Numbers of
+   which each wrong way gives another result; a case that a rounded, clamped or overflowing answer misses. A case may be
+   a function that makes the arguments anew, where they cannot be copied (a generator, an iterator, a model).
+3. What is asked to change in place is named in ``changes``: the changed argument is then compared as the answer is.
+   Where the answer is not simply a function to call (a stream, a model to train), ``drive(answer, *case)`` uses it and
+   returns what is to be compared: chunks given out, a dictionary of what a step left behind.
+4. ``given(*arguments)`` words an input, ``shown(value, expected, *arguments)`` a difference, where the default does
+   not read well; ``draw(value, expected)`` draws both. None of them may give the answer away.
+5. Where many answers are right (vectors to choose, one of four names), write ``@examined(right=…, wrong={…})`` over a
+   function from the answer to a sentence or None; the answer that it gets is already guarded. A class of layers is
+   `bigmodel.check.building`.
+6. Delete the module's old test and grader. What GRADERS found goes into the exercise: a wrong answer under its
+   sentence into ``wrong``; one that was accepted needs a case, and stands in ``wrong`` or ``refused``; a right one
+   that was refused stands in ``also_right``.
+
+The law (tests/test_check.py) then demands, of every exercise: the right answer and ``also_right`` pass; each wrong one
+gets its own sentence and no two agree on all cases; ``refused`` get ✗; an argument frozen at its first value is
+refused; so are None, an argument changed in place, and mutants of the right answer made by machine, unless ``equal``
+says, by the mutated line, why it is the same.
+"""
+
+import copy
+import ctypes
+import inspect
+import linecache
+import sys
+import sysconfig
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from bigmodel.check.progress import remember
+from bigmodel.check.solutions import solution_of
+from bigmodel.check.speech import Verdict, say
+from bigmodel.check.values import described, differing, fact, listed, plain, same, unlike, written
+
+Function = Callable[..., Any]
+PACKAGE = str(Path(__file__).parents[1])
+NOT_THE_READERS = (PACKAGE, *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")), "<frozen")
+
+
+class Untried(Exception):
+    """The stub is as it was."""
+
+
+class Refused(Exception):
+    """What stopped an answer, as a whole sentence."""
+
+
+class TooLong(BaseException):
+    """Raised in the reader's code when its time is up; no Exception, so that ``except Exception`` lets it through."""
+
+
+def in_time(function: Callable[[], Any], seconds: float) -> Any:
+    """Call a function in this thread and raise TooLong in it after so many seconds.
+
+    A watcher asks the interpreter to raise it here, which ends ``while True: pass`` on every system and in a kernel's
+    main thread; signals do not exist on Windows, and are ignored under nohup. One call of a library is not cut short.
+    It asks again every half second, in case a bare ``except:`` swallowed it.
+    """
+    raise_in, here, done = ctypes.pythonapi.PyThreadState_SetAsyncExc, threading.get_ident(), threading.Event()
+
+    def watch() -> None:
+        wait = seconds
+        while not done.wait(wait):
+            raise_in(ctypes.c_ulong(here), ctypes.py_object(TooLong))
+            wait = 0.5
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        try:
+            return function()
+        finally:
+            done.set()
+            watcher.join()
+            raise_in(ctypes.c_ulong(here), None)  # asked for, and not raised yet
+    except TooLong:  # perhaps raised in the three lines above
+        done.set()
+        watcher.join()
+        raise
+
+
+def readers_line(error: BaseException) -> str:
+    """The last line of the reader's own code that an error came through; empty where there is none."""
+    line, step = "", error.__traceback__
+    while step is not None:
+        file = step.tb_frame.f_code.co_filename
+        if not file.startswith(NOT_THE_READERS):
+            line = linecache.getline(file, step.tb_lineno).strip() or "?"
+        step = step.tb_next
+    return line
+
+
+def is_untouched(error: BaseException) -> bool:
+    """Whether this is the stub's ``raise NotImplementedError``, and not torch's, which comes with a message."""
+    return type(error) is NotImplementedError and not error.args
+
+
+class Exercise:
+    """What every exercise can do: check an answer, give hints, show a solution, choose whose is used later on."""
+
+    def __init__(self, right: Any, hints: Sequence[str], why: str, seconds: float) -> None:
+        self.right, self.hints, self.why, self.seconds = right, tuple(hints), why, seconds
+        self.name, self.notebook = right.__name__, right.__module__.rpartition(".")[2]
+        self.__doc__ = right.__doc__
+        self.asked = 0
+
+    def __call__(self, answer: Any) -> None:
+        """Say what is right or wrong about an answer."""
+        verdict = self.verdict(answer)
+        remember(self.notebook, self.name, tries=bool(verdict.mark), solved_now=verdict.mark == "✓")
+        verdict.show()
+
+    def verdict(self, answer: Any) -> Verdict:
+        """Find out what is right or wrong about an answer."""
+        if not callable(answer):
+            return Verdict("✗", say("value", name=self.name, kind=described(answer)))
+        try:
+            wrong = self.examine(answer)
+        except Untried:
+            return Verdict("", say("untried", name=self.name))
+        except Refused as refused:
+            wrong = str(refused)
+        return Verdict("✗", wrong) if wrong else Verdict("✓", say(self.why))
+
+    def hint(self) -> None:
+        """Give the next of three hints: a question, the idea, nearly the code."""
+        self.asked = min(self.asked + 1, len(self.hints))
+        remember(self.notebook, self.name, hints=self.asked)
+        Verdict(f"{self.asked}/{len(self.hints)}", say(self.hints[self.asked - 1])).show()
+
+    def solution(self) -> None:
+        """Show a solution."""
+        print(solution_of(self.notebook, self.name, self.right) or say("no solution", name=self.name))
+
+    def chosen(self, answer: Any) -> Any:
+        """Return the answer if it is right and the package's own if not, and say which: for what comes later."""
+        passed = self.verdict(answer).mark == "✓"
+        print(say("chosen", name=self.name, whose=say("yours" if passed else "ours")))
+        return answer if passed else self.right
+
+    def examine(self, answer: Function) -> str | None:
+        """Return what is wrong with an answer, or None."""
+        raise NotImplementedError
+
+    def given(self, arguments: Sequence[Any]) -> str:
+        """How an input reads: for T = 5 and w = 3."""
+        names = zip(self.names, arguments, strict=False)
+        return f"for {listed([f'{name} = {written(value)}' for name, value in names])} " if arguments else ""
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The names of the right answer's arguments."""
+        return list(inspect.signature(self.right).parameters)
+
+    def stopped(self, error: BaseException, given: str) -> str:
+        """A sentence about an answer that ended in an error."""
+        if isinstance(error, TooLong):
+            return say("too long", given=given, seconds=self.seconds)
+        if is_untouched(error):
+            return say("unfinished", given=given)
+        words = ": ".join(filter(None, [type(error).__name__, " ".join(str(error).split()).rstrip(".")]))
+        text, line = say("error", given=given, error=words), readers_line(error)
+        if isinstance(error, TypeError) and not line:
+            return text + say("arguments", count=len(self.names), names=listed(self.names))
+        return text + (say("line", line=line) if line not in ("", "?") else "")
+
+
+@dataclass
+class Outcome:
+    """What came of one case: a value or an error, and which arguments were changed in place."""
+
+    value: Any = None
+    error: BaseException | None = None
+    changed: tuple[str, ...] = ()
+
+
+class Compared(Exercise):
+    """An exercise whose right answer is known: the same inputs for both."""
+
+    def __init__(
+        self, right: Any, hints: Sequence[str], why: str, seconds: float = 5.0, *,
+        cases: Sequence[Any], wrong: Mapping[str, Function], also_right: Sequence[Function] = (),
+        refused: Sequence[Function] = (), equal: Mapping[str, str] | None = None, changes: Sequence[str] = (),
+        drive: Function | None = None, given: Function | None = None, shown: Function | None = None,
+        draw: Callable[[Any, Any], Any] | None = None, tolerance: float = 1e-5,
+    ) -> None:  # fmt: skip
+        """Take what `exercise` takes."""
+        super().__init__(right, hints, why, seconds)
+        self.cases, self.wrong, self.also_right, self.refused = cases, wrong, also_right, refused
+        self.equal, self.changes, self.tolerance = equal or {}, changes, tolerance
+        self.drive, self.words, self.shown, self.draw = drive, given, shown, draw
+
+    def given(self, arguments: Sequence[Any]) -> str:
+        """How an input reads."""
+        return f"{self.words(*arguments)} " if self.words else super().given(arguments)
+
+    def arguments(self, case: int) -> tuple[Any, ...]:
+        """The arguments of a case, made anew."""
+        made = self.cases[case]
+        return made() if callable(made) else copy.deepcopy(made)
+
+    def run(self, answer: Function, arguments: tuple[Any, ...], kept: tuple[Any, ...]) -> Outcome:
+        """Let an answer do one case."""
+        try:
+            use = partial(self.drive, answer) if self.drive else answer
+            value = in_time(lambda: use(*arguments), self.seconds)
+        except (Exception, SystemExit, TooLong) as error:
+            return Outcome(error=error)
+        pairs = list(zip(self.names, arguments, kept, strict=False))
+        if self.changes:
+            value = {name: argument for name, argument, _ in pairs if name in self.changes} | {"returned": value}
+        changed = [n for n, a, b in pairs if n not in self.changes and not same(plain(a), plain(b), 0)]
+        return Outcome(value, changed=tuple(name for name in changed if self.comparable[name]))
+
+    def outcomes(self, answer: Function) -> list[Outcome]:
+        """Let an answer do every case, up to one that takes too long."""
+        found: list[Outcome] = []
+        for case in range(len(self.cases)):
+            found.append(self.run(answer, self.arguments(case), self.arguments(case)))
+            if isinstance(found[-1].error, TooLong):
+                break
+        return found
+
+    @cached_property
+    def comparable(self) -> dict[str, bool]:
+        """Whether an argument made twice is equal: of others, such as generators, nobody sees that they changed."""
+        twice = zip(self.names, self.arguments(0), self.arguments(0), strict=False)
+        return {name: same(plain(a), plain(b), 0) for name, a, b in twice}
+
+    @cached_property
+    def expected(self) -> list[Outcome]:
+        """What the right answer makes of every case."""
+        found = self.outcomes(self.right)
+        for outcome in found:
+            if outcome.error is not None:
+                raise outcome.error  # the exercise itself is broken
+            if self.changes and outcome.value["returned"] is None:
+                del outcome.value["returned"]
+        return found
+
+    @cached_property
+    def known(self) -> dict[str, list[Outcome]]:
+        """What each known mistake makes of every case."""
+        return {sentence: self.outcomes(mistaken) for sentence, mistaken in self.wrong.items()}
+
+    def agree(self, found: Sequence[Outcome], others: Sequence[Outcome]) -> bool:
+        """Whether two answers come to the same on every case."""
+        return len(found) == len(others) and all(
+            type(a.error) is type(b.error) and same(plain(a.value), plain(b.value), self.tolerance)
+            for a, b in zip(found, others, strict=True)
+        )
+
+    def is_right(self, found: Outcome, expected: Outcome) -> bool:
+        """Whether an outcome is the expected one, in kind and in value."""
+        if found.error is not None or unlike(found.value, expected.value, ""):
+            return False
+        return same(plain(found.value), plain(expected.value), self.tolerance)
+
+    def examine(self, answer: Function) -> str | None:
+        """Return what is wrong with an answer, or None."""
+        found = self.outcomes(answer)
+        if found[0].error is not None and is_untouched(found[0].error):
+            raise Untried
+        if self.changes:
+            for outcome, expected in zip(found, self.expected, strict=False):
+                if outcome.error is None and "returned" not in expected.value:
+                    del outcome.value["returned"]
+        wrong = (case for case, outcome in enumerate(found) if not self.is_right(outcome, self.expected[case]))
+        case = next(wrong, None)
+        if case is not None:
+            return self.difference(answer, found, case)
+        for case, outcome in enumerate(found):
+            if outcome.changed:
+                return say("in place", given=self.given(self.arguments(case)), names=outcome.changed[0])
+        return None
+
+    def difference(self, answer: Function, found: list[Outcome], case: int) -> str:
+        """Say what is wrong with an answer that went wrong in a case."""
+        outcome, expected, arguments = found[case], self.expected[case], self.arguments(case)
+        given = self.given(arguments)
+        sentence = next((said for said, others in self.known.items() if self.agree(found, others)), None)
+        if outcome.error is not None:
+            text, cause = self.stopped(outcome.error, given), None
+        elif outcome.changed and sentence is None:
+            return say("in place", given=given, names=outcome.changed[0])
+        elif (odd := unlike(outcome.value, expected.value, given)) is not None:
+            text, cause = odd, None
+        else:
+            tell = self.shown or (lambda value, expected, *_: differing(value, expected, given))
+            text = tell(outcome.value, expected.value, *arguments)
+            if self.draw is not None:
+                self.draw(outcome.value, expected.value)
+            cause = sentence or self.certain(answer, found, case)
+        sentence = sentence or cause
+        text = text.removesuffix(".") if sentence else text
+        return f"{text}: {say(sentence)}." if sentence else text if text.endswith((".", "?")) else f"{text}."
+
+    def certain(self, answer: Function, found: list[Outcome], case: int) -> str | None:
+        """What can be said for certain about an answer that nobody foresaw; None if nothing can."""
+        again = self.run(answer, self.arguments(case), self.arguments(case))
+        if not self.agree([again], [found[case]]):
+            return say("chance")
+        if len(found) > 1 and all(self.agree([found[0]], [other]) for other in found[1:]):
+            return say("constant")
+        return self.frozen(found) or fact(found[case].value, self.expected[case].value)
+
+    def frozen(self, found: list[Outcome]) -> str | None:
+        """A sentence about an argument that is not used, if the answer is right but for that."""
+        every = [self.arguments(case) for case in range(len(self.cases))]
+        for place, name in enumerate(self.names):
+            for value in [arguments[place] for arguments in every if place < len(arguments)]:
+                if self.agree(found, self.outcomes(self.freezing(place, value))):
+                    return say("frozen", name=name, value=written(value))
+        return None
+
+    def freezing(self, place: int, value: Any) -> Function:
+        """The right answer, but for an argument that always has the same value."""
+        return lambda *a: self.right(*a[:place], copy.deepcopy(value), *a[place + 1 :])
+
+
+class Examined(Exercise):
+    """An exercise with many right answers: a function from the answer to what is wrong with it, or None."""
+
+    def __init__(
+        self, look: Callable[[Function], str | None], hints: Sequence[str], why: str, seconds: float = 5.0, *,
+        right: Function, wrong: Mapping[str, Function], also_right: Sequence[Function] = (),
+        refused: Sequence[Function] = (), equal: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        """Take what `examined` takes."""
+        super().__init__(look, hints, why, seconds)
+        self.look, self.right, self.wrong, self.also_right, self.refused = look, right, wrong, also_right, refused
+        self.equal = equal or {}
+
+    def examine(self, answer: Function) -> str | None:
+        """Return what is wrong with an answer, or None."""
+        return self.look(lambda *arguments: self.guarded(answer, arguments))
+
+    def guarded(self, answer: Function, arguments: tuple[Any, ...]) -> Any:
+        """Call the answer; what stops it ends the check with a sentence."""
+        given, kept = self.given(arguments), copy.deepcopy(arguments)
+        try:
+            value = in_time(lambda: answer(*arguments), self.seconds)
+        except (Exception, SystemExit, TooLong) as error:
+            if is_untouched(error):
+                raise Untried from None
+            raise Refused(self.stopped(error, given)) from None
+        if value is None:
+            raise Refused(say("nothing", given=given))
+        for name, before, after in zip(self.names, kept, arguments, strict=False):
+            if not same(plain(after), plain(before), 0):
+                raise Refused(say("in place", given=given, names=name))
+        return value
+
+
+def exercise(**settings: Any) -> Callable[[Function], Compared]:
+    """Make an exercise of a right answer, see above.
+
+    Args:
+        hints: three: a question, the idea, nearly the code.
+        why: what to say to a reader whose answer is right: one sentence on why it matters.
+        cases: the arguments to try, the most telling first; a function makes them anew.
+        wrong: sentence → the wrong answer that it explains.
+        also_right, refused, equal: for the law: other right ways, answers that must be refused, and mutants of the
+            right answer (the mutated line → why it is the same).
+        changes: names of arguments that are asked to change.
+        drive: (answer, *arguments) → what is compared, by default the answer's value.
+        given: (*arguments) → how an input reads.
+        shown: (value, expected, *arguments) → how a difference reads.
+        draw: (value, expected) → a picture of both.
+        tolerance: how far numbers may lie apart, relatively.
+        seconds: how long one call may take.
+    """
+    return lambda right: Compared(right, **settings)
+
+
+def examined(**settings: Any) -> Callable[[Callable[[Function], str | None]], Examined]:
+    """Make an exercise of a function from the answer to what is wrong with it; takes a ``right`` one for the law."""
+    return lambda look: Examined(look, **settings)
