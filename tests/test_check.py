@@ -12,10 +12,13 @@ import pytest
 import torch
 
 import bigmodel.check
-from bigmodel.check.engine import Compared, Examined, Exercise
+from bigmodel.check.engine import Compared, Exercise
 from bigmodel.check.solutions import source_of
 
-MODULES = [importlib.import_module(info.name) for info in pkgutil.iter_modules(bigmodel.check.__path__, "bigmodel.check.")]
+MODULES = [
+    importlib.import_module(info.name)
+    for info in pkgutil.iter_modules(bigmodel.check.__path__, "bigmodel.check.")
+]
 EXERCISES = {
     f"{exercise.notebook}.{exercise.name}": exercise
     for module in MODULES
@@ -78,10 +81,25 @@ def test_nothing_else_passes(exercise):
         return torch.softmax(torch.tensor([1, 2]), 0)
 
     assert "nothing" in exercise.verdict(none).text or exercise.expected[0].value is None
-    assert "ZeroDivisionError: integer division or modulo by zero. The line: `return 1 // 0`" in exercise.verdict(fails).text
+    assert (
+        "ZeroDivisionError: integer division or modulo by zero. The line: `return 1 // 0`"
+        in exercise.verdict(fails).text
+    )
     assert "NotImplementedError: " in exercise.verdict(unsupported).text
     assert "hand over the function itself" in exercise.verdict([1.0]).text
-    for odd in ("text", 3.5, [], {}, torch.zeros(1, 1), torch.zeros(0), [None], [1, 2, 3], True, object(), stub):
+    for odd in (
+        "text",
+        3.5,
+        [],
+        {},
+        torch.zeros(1, 1),
+        torch.zeros(0),
+        [None],
+        [1, 2, 3],
+        True,
+        object(),
+        stub,
+    ):
         assert exercise.verdict(lambda *arguments, odd=odd: odd).mark == "✗", odd
     for answer in exercise.refused:
         assert exercise.verdict(answer).mark == "✗", inspect.getsource(answer)
@@ -159,13 +177,13 @@ def changes_of(tree):
             node.value = not old if isinstance(old, bool) else old + 1
             yield node
             node.value = old
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.Not, ast.Invert)):
-            old, node.op = node.op, ast.UAdd() if isinstance(node.op, ast.USub) else ast.USub()
-            if not isinstance(old, ast.USub):
-                node.op = old
-                continue
-            yield node
-            node.op = old
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            if not isinstance(
+                node.operand, ast.Constant
+            ):  # −1 becomes −2 above: +1 is often the same dimension
+                node.op = ast.UAdd()
+                yield node
+                node.op = ast.USub()
 
 
 def mutants(function):
@@ -175,7 +193,9 @@ def mutants(function):
     if isinstance(body, (ast.FunctionDef, ast.ClassDef)):
         for node in changes_of(tree):
             statement = next(
-                each for each in reversed(list(ast.walk(body))) if isinstance(each, ast.stmt) and node in ast.walk(each)
+                each
+                for each in reversed(list(ast.walk(body)))
+                if isinstance(each, ast.stmt) and node in ast.walk(each)
             )
             line = ast.unparse(statement).splitlines()[0]
             space = dict(inspect.getmodule(function).__dict__)

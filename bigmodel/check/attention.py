@@ -1,7 +1,7 @@
-"""Graders of notebook 07: an average of the last few, attention weights, rotary positions, heads, reading a map."""
+"""The exercises of notebook 07: an average of the last few, attention weights, rotary positions, heads, a map."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,401 +9,540 @@ from torch import Tensor
 
 from bigmodel import plot
 from bigmodel.attention import attention_weights, causal_mask, rotate
-from bigmodel.check.grader import grader
+from bigmodel.check.engine import examined, exercise
+from bigmodel.check.values import differing, plain, same, unlike, written
 
-Weigh = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+def mean(seen: Tensor) -> Tensor:
+    """Rows that sum to 1; a row of zeros stays as it is."""
+    return (seen / seen.sum(1, keepdim=True)).nan_to_num()
 
 
-@grader(
-    hint="torch.ones(T, T).tril(), less what is w or more back, each row divided by its sum.",
+def back(T: int, low: int, high: int) -> Tensor:
+    """1 on the positions from low to high back, both included."""
+    return torch.ones(T, T).tril(-low) - torch.ones(T, T).tril(-high - 1)
+
+
+def by_loop(T: int, w: int) -> list[list[float]]:
+    """The same, number by number."""
+    return [[(0 <= t - s < w) / min(w, t + 1) for s in range(T)] for t in range(T)]
+
+
+def draw_maps(yours: Any, expected: Any) -> None:
+    """Put the reader's weights beside the right ones, as maps."""
+    maps = [plain(yours).double().nan_to_num(posinf=0, neginf=0), plain(expected)]
+    if any(weights.ndim != 2 for weights in maps):
+        return
+    panels = plot.panels(["yours", "expected"], "looked at", "who looks", width=6, height=2.8)
+    for ax, weights in zip(panels, maps, strict=True):
+        ax.imshow(weights.numpy(), cmap="Blues", vmin=0, vmax=1)
+        ax.grid(visible=False)
+
+
+@exercise(
+    hints=(
+        "Which entries of row t are not 0, and what do they sum to?",
+        "Begin with torch.ones(T, T).tril(), which is 1 on the whole past; take away what lies w or more back.",
+        "seen = torch.ones(T, T).tril() - torch.ones(T, T).tril(-w), each row divided by its sum.",
+    ),
     why="A window keeps the cost of a long text down; some of the big models look back through one in most layers.",
+    cases=[(5, 3), (4, 1), (3, 7), (6, 2)],
+    wrong={
+        "that is the average over the whole past. Positions w or more back get 0": lambda T, w: mean(
+            back(T, 0, T)
+        ),
+        "these are ones. Divide each row by its sum, so that it is a mean": lambda T, w: back(T, 0, w - 1),
+        "near the beginning there are fewer than w positions: divide by how many there are, not by w": lambda T, w: (
+            back(T, 0, w - 1) / w
+        ),
+        "that is w + 1 positions: itself and w before it. The own position is one of the w": lambda T, w: (
+            mean(back(T, 0, w))
+        ),
+        "that is w − 1 positions. The own position is one of the w, and the last of them is w − 1 back": lambda T, w: (
+            mean(back(T, 0, w - 2))
+        ),
+        "the own position is missing: it is one of the w": lambda T, w: mean(back(T, 1, w - 1)),
+        "the own position is missing, and so everything stands one too far back": lambda T, w: mean(
+            back(T, 1, w)
+        ),
+        "that looks ahead, at positions that have not come yet: row t may use columns up to t": lambda T, w: (
+            mean(back(T, 0, w - 1).T)
+        ),
+        "the columns sum to 1. A row is one position looking back, so it is the rows that must": lambda T, w: (
+            back(T, 0, w - 1) / back(T, 0, w - 1).sum(0)
+        ),
+        "that looks to both sides. Above the diagonal is the future: 0": lambda T, w: mean(
+            back(T, 1 - w, w - 1)
+        ),
+        "that is the average over all positions, the future too": lambda T, w: torch.ones(T, T) / T,
+    },
+    draw=draw_maps,
+    also_right=[
+        by_loop,
+        lambda T, w: torch.tensor(by_loop(T, w)).double().numpy(),
+        lambda T, w: mean(back(T, 0, w - 1).double()),
+    ],
+    refused=[
+        lambda T, w: by_loop(T, w)[-1],
+        lambda T, w: by_loop(T, 3),
+        lambda T, w: torch.softmax(back(T, 0, w - 1), -1),
+    ],
 )
-def recent_average(answer: Callable[[int, int], Tensor]) -> str | None:
-    for T, w in ((5, 3), (4, 1), (3, 7), (6, 2)):
-        value = answer(T, w)
-        what = "row t holds the weights of position t"
-        if (wrong := _not_of_shape(value, (T, T), what)) is not None:
-            return wrong
-        expected = _recent(T, w)
-        if _close(value, expected):
-            continue
-        _draw_maps(value, expected)
-        row = next(t for t in range(T) if not _close(value[t], expected[t]))
-        shown = f"for T = {T} and w = {w} row {row} is {_row(value[row])}, expected {_row(expected[row])}"
-        return f"{shown}: {_named(value, _recent_mistakes(T, w), _sum_of_rows(value))}."
-    return None
-
-
-def _recent(T: int, w: int) -> Tensor:
-    seen = torch.ones(T, T).tril() - torch.ones(T, T).tril(-w)
+def recent_average(T: int, w: int) -> Tensor:
+    seen = torch.ones(T, T).tril() - torch.ones(T, T).tril(-w)  # 1 on w diagonals
     return seen / seen.sum(1, keepdim=True)
 
 
-def _recent_mistakes(T: int, w: int) -> dict[str, Tensor]:
-    def mean(seen: Tensor) -> Tensor:
-        return (seen / seen.sum(1, keepdim=True)).nan_to_num()
-
-    ones = torch.ones(T, T)
-    seen = ones.tril() - ones.tril(-w)
-    return {
-        "that is the average over the whole past. Positions w or more back get 0": mean(ones.tril()),
-        "these are ones. Divide each row by its sum, so that it is a mean": seen,
-        "near the beginning there are fewer than w positions: divide by how many there are, not by w": seen
-        / w,
-        "that is w + 1 positions: itself and w before it. The own position is one of the w": mean(
-            ones.tril() - ones.tril(-w - 1)
-        ),
-        "that is w − 1 positions. The own position is one of the w, and the last of them is w − 1 back": mean(
-            ones.tril() - ones.tril(1 - w)
-        ),
-        "the own position is missing: it is one of the w": mean(ones.tril(-1) - ones.tril(-w)),
-        "the own position is missing, and so everything stands one too far back": mean(
-            ones.tril(-1) - ones.tril(-w - 1)
-        ),
-        "that looks ahead, at positions that have not come yet. Row t may use columns up to t: transpose": mean(
-            seen.T
-        ),
-        "the columns sum to 1. A row is one position looking back, so it is the rows that must": seen
-        / seen.sum(0, keepdim=True),
-        "that looks to both sides. Above the diagonal is the future: 0": mean(
-            ones.tril(w - 1) * ones.triu(1 - w)
-        ),
-        "that is the average over all positions, the future too": ones / T,
-    }
+def scores(q: Tensor, k: Tensor, m: Tensor | None = None) -> Tensor:
+    """q · k / √D, −inf where the mask forbids."""
+    z = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    return z if m is None else z.masked_fill(~m, -torch.inf)
 
 
-@grader(
-    hint="queries @ keys.transpose(-2, -1), divided by √D; −inf where the mask is False; softmax over dim=-1.",
+def soft(z: Tensor, m: Tensor) -> Tensor:
+    """A softmax over what the mask allows."""
+    return torch.softmax(z.masked_fill(~m, -torch.inf), -1)
+
+
+def random_heads(dots: tuple[int, ...], T: int, S: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and mask of other shapes; S is at least T."""
+    generator = torch.Generator().manual_seed(0)
+    q, k = (torch.randn(*dots, n, 8, generator=generator) for n in (T, S))
+    return q, k, causal_mask(T, S)
+
+
+def powers(q: Tensor, k: Tensor, m: Tensor) -> Tensor:
+    """Weights by exp, which overflows."""
+    e = scores(q, k).exp() * m
+    return e / e.sum(-1, keepdim=True)
+
+
+def weights_by_loop(q: Tensor, k: Tensor, m: Tensor) -> Tensor:
+    """One query at a time."""
+    weights = torch.zeros(*q.shape[:-1], k.shape[-2])
+    for t in range(q.shape[-2]):
+        seen = m[t].nonzero()[:, 0]
+        z = (q[..., t : t + 1, :] * k[..., seen, :]).sum(-1) / q.shape[-1] ** 0.5
+        weights[..., t, seen] = torch.softmax(z, -1)
+    return weights
+
+
+THREE = (  # q · k / √D is ln 4, ln 2 and ln 2 for the last query: weights that are round
+    torch.tensor([[2.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]]),
+    torch.tensor([[4.0, 2.0, 2.0, 1.0], [2.0, 2.0, 1.0, 1.0], [1.0, 4.0, 1.0, 1.0]]).log(),
+    causal_mask(3),
+)
+LONG = torch.tensor([[10.0, 10.0, 0.0], [-10.0, 10.0, 0.0], [10.0, -10.0, 1.0]])  # scores of ±115
+HUGE = torch.tensor([[400.0, 0.0], [0.0, 400.0]])  # scores of 113,000
+
+
+def given_scores(q: Tensor, k: Tensor, mask: Tensor) -> str:
+    return f"for queries of shape {tuple(q.shape)}, keys of shape {tuple(k.shape)} and scores up to " + (
+        f"{scores(q, k).max():,.3g}"
+    )
+
+
+def shown_scores(value: Any, expected: Tensor, q: Tensor, k: Tensor, mask: Tensor) -> str:
+    if q.shape != (3, 4):
+        return differing(value, expected, f"{given_scores(q, k, mask)} ")
+    found = plain(value)
+    row = next(t for t in (2, 1, 0) if not same(found[t], plain(expected[t])))
+    return (
+        f"query {row} has q · k / √D = ln {written(scores(q, k)[row].exp(), 3)}, and the mask allows keys 0 to {row}. "
+        f"Your weights are {written(found[row], 3)}, expected {written(expected[row], 3)}"
+    )
+
+
+@exercise(
+    hints=(
+        "What is one number of the result: which query meets which key, and who must not be looked at?",
+        "Scores are dot products divided by √D; −inf where the mask is False; a softmax over the keys.",
+        "scores = queries @ keys.transpose(-2, -1) / math.sqrt(D); masked_fill(~mask, -torch.inf); softmax(dim=-1).",
+    ),
     why="This one line is the heart of every Transformer; the package's attention_weights is the same.",
+    cases=[
+        THREE,
+        random_heads((), 2, 5),
+        random_heads((3,), 4, 4),
+        random_heads((2, 3), 3, 6),
+        (LONG, LONG, causal_mask(3)),
+        (HUGE, HUGE, torch.ones(2, 2, dtype=torch.bool)),
+    ],
+    given=given_scores,
+    shown=shown_scores,
+    draw=draw_maps,
+    also_right=[
+        attention_weights,
+        weights_by_loop,
+        lambda q, k, m: torch.softmax(torch.where(m, q @ k.mT / math.sqrt(k.shape[-1]), -1e30), -1),
+    ],
+    refused=[
+        lambda q, k, m: attention_weights(q, k, m) @ k,
+        lambda q, k, m: soft(q * k, m),
+        lambda q, k, m: soft(q @ k.mT / 2, torch.ones(q.shape[-2], k.shape[-2]).tril() > 0),
+    ],
+    wrong={
+        "the scores were not divided by √D": lambda q, k, m: soft(q @ k.mT, m),
+        "the scores were divided by D. Divide by its square root": lambda q, k, m: soft(
+            q @ k.mT / q.shape[-1], m
+        ),
+        "the scores were divided by √T. It is the number of components, D, that makes them large": lambda q, k, m: (
+            soft(q @ k.mT / math.sqrt(q.shape[-2]), m)
+        ),
+        "the scores were multiplied by √D. Divide": lambda q, k, m: soft(
+            q @ k.mT * math.sqrt(q.shape[-1]), m
+        ),
+        "softmax ran over the queries. Each query shares its weight among the keys: dim=-1": lambda q, k, m: (
+            torch.softmax(scores(q, k, m), -2)
+        ),
+        "softmax ran over everything at once, so that all rows together sum to 1; use dim=-1": lambda q, k, m: (
+            torch.softmax(scores(q, k, m).flatten(), 0).view_as(scores(q, k))
+        ),
+        "the mask was read the other way round. True means may look, so it is ~mask that gets −inf": lambda q, k, m: (
+            soft(scores(q, k), ~m)
+        ),
+        "the mask came after the softmax: the future is in the denominator, and the rows no longer sum to 1": lambda q, k, m: (
+            torch.softmax(scores(q, k), -1) * m
+        ),
+        "the scores of the future were set to 0, but e⁰ = 1: they still get weight. Use −inf": lambda q, k, m: (
+            torch.softmax(scores(q, k).masked_fill(~m, 0), -1)
+        ),
+        "the mask was added as a number, 1 or 0. Use masked_fill(~mask, −inf)": lambda q, k, m: torch.softmax(
+            scores(q, k) + m, -1
+        ),
+        "the mask was not used: the future gets weight too": lambda q, k, m: torch.softmax(scores(q, k), -1),
+        "softmax first, division by √D after it, so that the rows no longer sum to 1": lambda q, k, m: (
+            soft(q @ k.mT, m) / math.sqrt(q.shape[-1])
+        ),
+        "these are scores. A softmax over the last dimension makes weights of them": scores,
+        "these are scores without a mask; what is missing is the mask, and a softmax": lambda q, k, m: scores(
+            q, k
+        ),
+        "these are log-weights. Use softmax, not log_softmax": lambda q, k, m: torch.log_softmax(
+            scores(q, k, m), -1
+        ),
+        "each key chose among the queries: it is queries @ keys.transpose, not the other way round": lambda q, k, m: (
+            soft(scores(q, k).mT, m)
+        ),
+        "√D = 2 is written in. D is queries.shape[-1]": lambda q, k, m: soft(q @ k.mT / 2, m),
+        "the mask is one of your own. Use the one that is given": lambda q, k, m: soft(
+            scores(q, k), torch.ones(q.shape[-2], k.shape[-2]).tril() > 0
+        ),
+        "transpose(0, 1) swaps the first two dimensions. Swap the last two: (-2, -1)": lambda q, k, m: soft(
+            q @ k.transpose(0, 1) / math.sqrt(q.shape[-1]), m
+        ),
+        "e to the power of a large score is infinite. torch.softmax subtracts the largest score first": powers,
+        "the scores of the future were set to −10, which is not small beside −100. Use −inf": lambda q, k, m: (
+            torch.softmax(scores(q, k).masked_fill(~m, -10), -1)
+        ),
+    },
 )
-def weights_of(answer: Weigh) -> str | None:
-    queries = torch.tensor([[2.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]])  # (3, 4)
-    keys = torch.tensor([[4.0, 2.0, 2.0, 1.0], [2.0, 2.0, 1.0, 1.0], [1.0, 4.0, 1.0, 1.0]]).log()  # (3, 4)
-    mask = causal_mask(3)
-    kept = queries.clone(), keys.clone(), mask.clone()
-    value = answer(queries, keys, mask)
-    if (wrong := _not_of_shape(value, (3, 3), "row t holds the weights of query t")) is not None:
-        return wrong
-    if any(not torch.equal(a, b) for a, b in zip((queries, keys, mask), kept, strict=True)):
-        return "an argument was changed in place, and other heads still need it. Write masked_fill, not masked_fill_."
-    expected = attention_weights(queries, keys, mask)
-    if not _close(value, expected):
-        _draw_maps(value, expected)
-        sentence = _named(value, _weights_mistakes(queries, keys, mask), _sum_of_rows(value))
-        row = next(t for t in (2, 1, 0) if not _close(value[t], expected[t]))
-        scores = (queries[row] @ keys.T / 2).exp()
-        return (
-            f"query {row} has q · k / √D = ln {_row(scores)}, and the mask allows keys 0 to {row}. Your weights are "
-            f"{_row(value[row])}, expected {_row(expected[row])}: {sentence}."
-        )
-    return _weights_elsewhere(answer)
+def weights_of(queries: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
+    scores = queries @ keys.transpose(-2, -1) / math.sqrt(queries.shape[-1])  # (…, T, S)
+    return torch.softmax(scores.masked_fill(~mask, -torch.inf), dim=-1)
 
 
-def _weights_mistakes(q: Tensor, k: Tensor, mask: Tensor) -> dict[str, Tensor]:
-    scores = q @ k.transpose(-2, -1)
-    D, T = q.shape[-1], q.shape[-2]
-    scaled = scores / math.sqrt(D)
-    masked = scaled.masked_fill(~mask, -torch.inf)
-    after = torch.softmax(scaled, -1) * mask
+def halves(combine: Any = None, speeds: Any = None, angle: float = 1.0, first: int = 0) -> Any:
+    """A rotation of which one step is another."""
+    combine = combine or (lambda x, y, c, s: (x * c - y * s, x * s + y * c))
 
-    def soft(scores: Tensor) -> Tensor:
-        return torch.softmax(scores.masked_fill(~mask, -torch.inf), -1)
+    def turn(v: Tensor, p: Tensor) -> Tensor:
+        D = v.shape[-1]
+        powers = speeds(D) if speeds else -torch.arange(0, D, 2) / D
+        theta = angle * (p.unsqueeze(-1) + first) * 10_000**powers
+        return torch.cat(combine(*v.chunk(2, -1), theta.cos(), theta.sin()), -1)
 
-    return {
-        "the scores were not divided by √D": soft(scores),
-        "the scores were divided by D. Divide by its square root": soft(scores / D),
-        "the scores were divided by √T. It is the number of components, D, that makes them large": soft(
-            scores / math.sqrt(T)
-        ),
-        "the scores were multiplied by √D. Divide": soft(scores * math.sqrt(D)),
-        "softmax ran over the queries. Each query shares its weight among the keys: dim=-1": torch.softmax(
-            masked, -2
-        ),
-        "softmax ran over everything at once, so that all rows together sum to 1; use dim=-1": torch.softmax(
-            masked.flatten(), 0
-        ).view_as(masked),
-        "the mask was read the other way round. True means may look, so it is ~mask that gets −inf": torch.softmax(
-            scaled.masked_fill(mask, -torch.inf), -1
-        ),
-        "the mask came after the softmax, so the rows no longer sum to 1, and the future is in the denominator": after,
-        "the scores of the future were set to 0, but e⁰ = 1: they still get weight. Use −inf": torch.softmax(
-            scaled.masked_fill(~mask, 0), -1
-        ),
-        "the mask was added as a number, 1 or 0. Use masked_fill(~mask, −inf)": torch.softmax(
-            scaled + mask, -1
-        ),
-        "the mask was not used: the future gets weight too": torch.softmax(scaled, -1),
-        "softmax first, division by √D after it, so that the rows no longer sum to 1": soft(scores)
-        / math.sqrt(D),
-        "these are scores. A softmax over the last dimension makes weights of them": masked,
-        "these are scores without a mask; what is missing is the mask, and a softmax": scaled,
-        "these are log-weights. Use softmax, not log_softmax": torch.log_softmax(masked, -1),
-        "each key chose among the queries: it is queries @ keys.transpose, not the other way round": soft(
-            scaled.mT
-        ),
-    }
+    return turn
 
 
-def _weights_elsewhere(answer: Weigh) -> str | None:
-    generator = torch.Generator().manual_seed(0)
-    for dots, T, S in (((), 2, 5), ((3,), 4, 4), ((2, 3), 3, 6)):
-        queries, keys = (torch.randn(*dots, n, 8, generator=generator) for n in (T, S))
-        mask = causal_mask(T, S)
-        given = f"queries {tuple(queries.shape)}, keys {tuple(keys.shape)} and a mask {tuple(mask.shape)}"
-        try:
-            value = answer(queries.clone(), keys.clone(), mask.clone())
-        except NotImplementedError:
-            raise
-        except Exception as error:
-            return (
-                f"three queries and keys work, {given} stop with {type(error).__name__}: {error}. "
-                "keys.transpose(-2, -1) swaps the last two dimensions whatever stands before them."
-            )
-        if (wrong := _not_of_shape(value, (*dots, T, S), f"for {given}")) is not None:
-            return wrong
-        if not _close(value, attention_weights(queries, keys, mask)):
-            return (
-                f"three queries and keys are right, {given} are not. D is queries.shape[-1], the mask is the one that "
-                "is given, and the softmax runs over dim=-1."
-            )
-    large = torch.tensor([[400.0, 0.0], [0.0, 400.0]])
-    value = answer(large.clone(), large.clone(), torch.ones(2, 2, dtype=torch.bool))
-    if not _close(value, torch.eye(2)):
-        return (
-            f"for scores of 110,000 your first row is {_row(value[0])}, expected (1, 0): e to the power of such a "
-            "number is infinite. torch.softmax subtracts the largest score first."
-        )
-    return None
+def interleaved(v: Tensor, p: Tensor) -> Tensor:
+    apart = rotate(torch.cat([v[..., ::2], v[..., 1::2]], -1), p)
+    return torch.stack(apart.chunk(2, -1), -1).flatten(-2)
 
 
-@grader(
-    hint="angles = positions.unsqueeze(-1) * 10000 ** (-torch.arange(0, D, 2) / D); chunk, turn, cat the halves.",
+def by_complex_numbers(vectors: Tensor, positions: Tensor) -> Tensor:
+    """Each point of the plane times e^(iθ)."""
+    half = vectors.shape[-1] // 2
+    angles = positions.unsqueeze(-1) * 10_000 ** (-torch.arange(half) / half)
+    turned = torch.complex(vectors[:, :half], vectors[:, half:]) * torch.polar(
+        torch.ones(angles.shape), angles
+    )
+    return torch.cat([turned.real, turned.imag], -1)
+
+
+def shown_vector(value: Any, expected: Tensor, v: Tensor, p: Tensor) -> str:
+    found = plain(value)
+    t = next(t for t in range(len(v)) if not same(found[t], plain(expected[t])))
+    became = f"{written(v[t], 3)} at position {p[t].item()} became {written(found[t], 3)}"
+    return f"{became}, expected {written(expected[t], 3)}"
+
+
+@exercise(
+    hints=(
+        "By what angle does point i of a vector at position p turn, and which two components is that point?",
+        "Point i is components i and i + D/2; it turns by p · 10000^(−2i/D), all at once with chunk and cat.",
+        "angles = positions.unsqueeze(-1) * 10000 ** (-torch.arange(0, D, 2) / D); x, y = chunk(2, -1); then "
+        "x cos − y sin, x sin + y cos.",
+    ),
     why="With this the score of a query and a key depends on their distance alone; Llama and Qwen turn theirs so.",
+    cases=[
+        (torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]]), torch.tensor([0, 1, 5])),
+        (
+            torch.randn(4, 8, generator=torch.Generator().manual_seed(0)).round(decimals=1),
+            torch.tensor([0, 1, 7, 2]),
+        ),
+    ],
+    shown=shown_vector,
+    wrong={
+        "that turns the other way round, clockwise: the minus belongs to the first coordinate": halves(
+            angle=-1
+        ),
+        "sine and cosine were exchanged. At position 0 nothing turns, since cos 0 = 1": halves(
+            lambda x, y, c, s: (x * s - y * c, x * c + y * s)
+        ),
+        "both coordinates have a minus, or none: x cos θ − y sin θ, and x sin θ + y cos θ": halves(
+            lambda x, y, c, s: (x * c - y * s, x * s - y * c)
+        ),
+        "the minus is missing: the first coordinate is x cos θ − y sin θ": halves(
+            lambda x, y, c, s: (x * c + y * s, x * s + y * c)
+        ),
+        "the second coordinate was made of the turned first one. Both need the old x": halves(
+            lambda x, y, c, s: (x * c - y * s, (x * c - y * s) * s + y * c)
+        ),
+        "nothing was turned": lambda v, p: v,
+        "every vector was turned by its place in the row. Use the positions that are given": lambda v, p: (
+            rotate(v, torch.arange(len(v)))
+        ),
+        "the positions were counted from 1: position 0 turns nothing": halves(first=1),
+        "components 2i and 2i + 1 were paired, as in the paper. Here it is i and i + D/2": interleaved,
+        "the result has the coordinates of each point side by side: cat the two halves, as they were": lambda v, p: (
+            torch.stack(rotate(v, p).chunk(2, -1), -1).flatten(-2)
+        ),
+        "all points turn at one speed. Point i turns by position · 10000^(−2i/D)": halves(
+            speeds=lambda D: torch.zeros(D // 2)
+        ),
+        "the exponent is −i/D, expected −2i/D: arange(0, D, 2) counts 0, 2, 4, …": halves(
+            speeds=lambda D: -torch.arange(D // 2) / D
+        ),
+        "the 2 of 2i is there twice: arange(0, D, 2) has it already": halves(
+            speeds=lambda D: -2 * torch.arange(0, D, 2) / D
+        ),
+        "the minus of the exponent is missing: later points turn more slowly, not faster": halves(
+            speeds=lambda D: torch.arange(0, D, 2) / D
+        ),
+        "those are degrees: cos and sin take radians, and so do the positions": halves(angle=math.pi / 180),
+        "turned by twice the angle": halves(angle=2),
+        "the base is 10,000, not 1,000": halves(speeds=lambda D: -torch.arange(0, D, 2) / D * 0.75),
+        "the angles are right, the length is not: a turn changes no length": lambda v, p: 2 * rotate(v, p),
+    },
+    also_right=[rotate, by_complex_numbers, halves()],
+    refused=[lambda v, p: rotate(v, p)[:, : v.shape[1] // 2]],
 )
-def rotated(answer: Callable[[Tensor, Tensor], Tensor]) -> str | None:
-    vectors = torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]])  # (3, 2)
-    positions = torch.tensor([0, 1, 5])
-    kept = vectors.clone()
-    value = answer(vectors, positions.clone())
-    if (wrong := _not_of_shape(value, (3, 2), "a turned vector for each")) is not None:
-        return wrong
-    if not torch.equal(vectors, kept):
-        return "the vectors were changed in place, and values are made of them too. Make new ones."
-    for case, (given, at) in enumerate(((vectors, positions), _four_points())):
-        value = answer(given.clone(), at.clone())
-        if (wrong := _not_of_shape(value, tuple(given.shape), "a turned vector for each")) is not None:
-            return wrong
-        expected = rotate(given, at)
-        if _close(value, expected):
-            continue
-        row = next(t for t in range(len(given)) if not _close(value[t], expected[t]))
-        shown = f"{_row(given[row])} at position {at[row].item()} became {_row(value[row])}"
-        shown = f"{shown}, expected {_row(expected[row])}"
-        fallback = "a turn changes no length, and position 0 turns nothing"
-        if case and _close(value.norm(dim=-1), given.norm(dim=-1)):
-            fallback = "its length is right, so it was turned, but by other angles or with other partners"
-        return f"{shown}: {_named(value, _rotation_mistakes(given, at), fallback)}."
-    return None
-
-
-def _four_points() -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    return torch.randn(4, 8, generator=generator).round(decimals=1), torch.tensor([0, 1, 7, 2])
-
-
-def _rotation_mistakes(vectors: Tensor, positions: Tensor) -> dict[str, Tensor]:
+def rotated(vectors: Tensor, positions: Tensor) -> Tensor:
     D = vectors.shape[-1]
-    at = positions.unsqueeze(-1).float()  # (T, 1)
-    evens = torch.arange(0, D, 2)
-    speeds = 10_000 ** (-evens / D)
-    x, y = vectors.chunk(2, -1)
-
-    def turn(angles: Tensor) -> Tensor:
-        cos, sin = angles.cos(), angles.sin()
-        return torch.cat([x * cos - y * sin, x * sin + y * cos], -1)
-
-    angles = at * speeds
+    angles = positions.unsqueeze(-1) * 10_000 ** (-torch.arange(0, D, 2) / D)  # (T, D/2)
+    x, y = vectors.chunk(2, dim=-1)  # both (T, D/2)
     cos, sin = angles.cos(), angles.sin()
-    return {
-        "that turns the other way round, clockwise: the minus belongs to the first coordinate": turn(-angles),
-        "sine and cosine were exchanged. At position 0 nothing turns, since cos 0 = 1": torch.cat(
-            [x * sin - y * cos, x * cos + y * sin], -1
-        ),
-        "both coordinates have a minus, or none: x cos θ − y sin θ, and x sin θ + y cos θ": torch.cat(
-            [x * cos - y * sin, x * sin - y * cos], -1
-        ),
-        "the minus is missing: the first coordinate is x cos θ − y sin θ": torch.cat(
-            [x * cos + y * sin, x * sin + y * cos], -1
-        ),
-        "the second coordinate was made of the turned first one. Both need the old x": torch.cat(
-            [x * cos - y * sin, (x * cos - y * sin) * sin + y * cos], -1
-        ),
-        "nothing was turned": vectors,
-        "every vector was turned by its place in the row. Use the positions that are given": turn(
-            torch.arange(len(vectors)).unsqueeze(-1) * speeds
-        ),
-        "the positions were counted from 1: position 0 turns nothing": turn(angles + speeds),
-        "components 2i and 2i + 1 were paired, as in the paper. Here it is i and i + D/2, as chunk gives them": (
-            _interleaved(vectors, angles)
-        ),
-        "the result has the coordinates of each point side by side: cat the two halves, as they were": torch.stack(
-            [x * cos - y * sin, x * sin + y * cos], -1
-        ).flatten(-2),
-        "all points turn at one speed. Point i turns by position · 10000^(−2i/D)": turn(
-            at * torch.ones(D // 2)
-        ),
-        "the exponent is −i/D, expected −2i/D: arange(0, D, 2) counts 0, 2, 4, …": turn(
-            at * 10_000 ** (-torch.arange(D // 2) / D)
-        ),
-        "the 2 of 2i is there twice: arange(0, D, 2) has it already": turn(at * 10_000 ** (-2 * evens / D)),
-        "the minus of the exponent is missing: later points turn more slowly, not faster": turn(
-            at * 10_000 ** (evens / D)
-        ),
-        "the exponent is divided by D/2, expected by D": turn(at * 10_000 ** (-evens / (D // 2))),
-        "those are degrees: cos and sin take radians, and so do the positions": turn(angles * math.pi / 180),
-    }
+    return torch.cat([x * cos - y * sin, x * sin + y * cos], dim=-1)
 
 
-def _interleaved(vectors: Tensor, angles: Tensor) -> Tensor:
-    x, y = vectors[..., ::2], vectors[..., 1::2]
-    return torch.stack(
-        [x * angles.cos() - y * angles.sin(), x * angles.sin() + y * angles.cos()], -1
-    ).flatten(-2)
+def numbered(B: int, H: int, T: int, D: int) -> tuple[Tensor]:
+    """Heads whose digits say where a number comes from: hundreds the head, tens the position, ones the component."""
+    b, h, t, d = (torch.arange(n) for n in (B, H, T, D))
+    return ((1000 * b.view(-1, 1, 1, 1) + 100 * h.view(-1, 1, 1) + 10 * t.view(-1, 1) + d).float(),)
 
 
-@grader(
-    hint="the numbers of one position must lie side by side: transpose H and T first, then flatten the last two.",
+def shown_digits(value: Any, expected: Tensor, heads: Tensor) -> str:
+    found = plain(value)
+    b, t = next(
+        (b, t)
+        for b in range(len(found))
+        for t in range(len(found[b]))
+        if not same(found[b, t], plain(expected[b, t]))
+    )
+    return (
+        "in the test the hundreds are the head, the tens the position, the ones the component. Your position "
+        f"{t} is {written(found[b, t])}, expected {written(expected[b, t])}"
+    )
+
+
+def joined_by_cat(heads: Tensor) -> Tensor:
+    """One head after the other."""
+    return torch.cat([heads[:, head] for head in range(heads.shape[1])], -1)
+
+
+@exercise(
+    hints=(
+        "Which numbers must lie side by side in the result, and which do in (B, H, T, D)?",
+        "The numbers of one position: H must come after T before the last two dimensions are made one.",
+        "heads.transpose(1, 2) is (B, T, H, D); flatten(2) makes one dimension of the last two.",
+    ),
     why="A wrong reshape of the right size is the mistake that no error message finds.",
-)
-def join_heads(answer: Callable[[Tensor], Tensor]) -> str | None:
-    for B, H, T, D in ((1, 2, 3, 2), (2, 3, 4, 5)):
-        batch, head, position, component = (torch.arange(n) for n in (B, H, T, D))
-        heads = (
-            1000 * batch.view(-1, 1, 1, 1) + 100 * head.view(-1, 1, 1) + 10 * position.view(-1, 1) + component
-        ).float()  # the digits say where a number comes from
-        kept = heads.clone()
-        value = answer(heads)
-        what = f"B = {B}, T = {T}, and {H} heads of {D} components side by side"
-        if (wrong := _not_of_shape(value, (B, T, H * D), what)) is not None:
-            return wrong
-        if not torch.equal(heads, kept):
-            return "the heads were changed in place. transpose and flatten give new tensors."
-        expected = heads.transpose(1, 2).flatten(2)
-        if _close(value, expected):
-            continue
-        row = next(t for t in range(T) if not _close(value[0, t], expected[0, t]))
-        shown = (
-            "in the test the hundreds are the head, the tens the position, the ones the component. Your position "
-            f"{row} is {_row(value[0, row])}, expected {_row(expected[0, row])}"
-        )
-        otherwise = "the heads of one position side by side, head 0 first"
-        return f"{shown}: {_named(value, _join_mistakes(heads), otherwise)}."
-    return None
-
-
-def _join_mistakes(heads: Tensor) -> dict[str, Tensor]:
-    B, H, T, D = heads.shape
-    return {
-        "reshape alone counts the numbers off as they lie in memory, and mixes positions: transpose(1, 2) first": (
-            heads.reshape(B, T, H * D)
+    cases=[numbered(1, 2, 3, 2), numbered(2, 3, 4, 2)],
+    shown=shown_digits,
+    wrong={
+        "reshape alone takes the numbers as they lie in memory, and mixes positions: transpose(1, 2) first": lambda h: (
+            h.reshape(len(h), h.shape[2], -1)
         ),
-        "the components of the heads alternate. First all of head 0, then all of head 1": heads.permute(
+        "the components of the heads alternate. First all of head 0, then all of head 1": lambda h: h.permute(
             0, 2, 3, 1
         ).flatten(2),
-        "the last head comes first": heads.flip(1).transpose(1, 2).flatten(2),
-        "the wrong two dimensions were swapped: it is H and T, dimensions 1 and 2": heads.transpose(
+        "the last head comes first": lambda h: h.flip(1).transpose(1, 2).flatten(2),
+        "the wrong two dimensions were swapped: it is H and T, dimensions 1 and 2": lambda h: h.transpose(
             2, 3
-        ).reshape(B, T, H * D),
-        "the batch was swapped too: only H and T change places": heads.permute(2, 0, 1, 3).reshape(
-            B, T, H * D
+        ).reshape(len(h), h.shape[2], -1),
+        "the batch was swapped too: only H and T change places": lambda h: h.permute(2, 0, 1, 3).reshape(
+            len(h), h.shape[2], -1
         ),
-    }
+        "the positions are in the reverse order": lambda h: joined_by_cat(h.flip(2)),
+        "the heads were averaged: each keeps its own components": lambda h: h.mean(1),
+        "view cannot do that to a transposed tensor: flatten(2), or reshape": lambda h: h.transpose(
+            1, 2
+        ).view(len(h), h.shape[2], -1),
+    },
+    also_right=[
+        joined_by_cat,
+        lambda h: h.permute(0, 2, 1, 3).contiguous().view(len(h), h.shape[2], -1),
+        lambda h: h.mT.flatten(1, 2).mT,
+        lambda h: joined_by_cat(h).numpy(),
+    ],
+    refused=[lambda h: h.transpose(1, 2), lambda h: h.flatten(1)],
+)
+def join_heads(heads: Tensor) -> Tensor:
+    return heads.transpose(1, 2).flatten(2)  # (B, T, H, D) → (B, T, H · D)
 
 
-@grader(
-    hint="weights[:, -1] holds the last row of each head; its argmax is a place, and words[place] a word.",
+def random_maps(H: int, T: int, seed: int) -> tuple[Tensor, list[str]]:
+    z = 2 * torch.randn(H, T, T, generator=torch.Generator().manual_seed(seed))
+    return soft(z, causal_mask(T)), ["Mia", "hid", "the", "key", "in", "an", "attic", "box"][seed : seed + T]
+
+
+def look(choose: Any) -> Any:
+    return lambda weights, words: [words[place] for place in choose(weights).tolist()]
+
+
+@exercise(
+    hints=(
+        "Which row of a map says where the last position looks?",
+        "weights[:, -1] holds the last row of each head; the place of its largest weight is the place of a word.",
+        "weights[:, -1].argmax(dim=-1) has one place for each head; words[place] is a word.",
+    ),
     why="Much of what is known about the insides of language models began with a look at such rows.",
+    cases=[random_maps(3, 4, 0), random_maps(2, 6, 1), random_maps(1, 5, 2)],
+    given=lambda weights, words: (
+        f"for the words {', '.join(words)} and last rows {written(weights[:, -1], 2)}"
+    ),
+    wrong={
+        "the first position can look at itself only, so its weight is the largest of the map. The last position "
+        "is row −1": look(lambda w: w[:, 0].argmax(-1)),
+        "that is the last column, who looks at the last word most. A row is one position looking back": look(
+            lambda w: w[:, :, -1].argmax(-1)
+        ),
+        "those are the words that are looked at least": look(lambda w: w[:, -1].argmin(-1)),
+        "the weights were added up over all positions. It is asked for the last position alone": look(
+            lambda w: w.sum(1).argmax(-1)
+        ),
+        "the heads were averaged first. Each head looks for itself": look(
+            lambda w: w[:, -1].mean(0).argmax(-1).expand(len(w))
+        ),
+        "those are places; asked for are the words at them": lambda weights, words: (
+            weights[:, -1].argmax(-1).tolist()
+        ),
+        "that is the last position but one: the last is row −1": look(lambda w: w[:, -2].argmax(-1)),
+        "that is head 0 for every position. Asked for is the last position of every head": look(
+            lambda w: w[0].argmax(-1)
+        ),
+    },
+    also_right=[
+        lambda weights, words: tuple(max(zip(row[-1].tolist(), words, strict=True))[1] for row in weights),
+    ],
+    refused=[
+        lambda weights, words: weights[:, -1].argmax(-1),
+        lambda weights, words: words[weights.mean(0)[-1].argmax()],
+        lambda weights, words: [words[-1]] * len(weights),
+    ],
 )
-def looked_at(answer: Callable[[Tensor, list[str]], Sequence[str]]) -> str | None:
-    for H, T, seed in ((3, 6, 0), (2, 4, 1), (1, 5, 2)):
-        weights = _random_maps(H, T, seed)
-        words = ["one", "two", "three", "four", "five", "six"][:T]
-        value = answer(weights.clone(), list(words))
-        if (wrong := _not_words(value, H)) is not None:
-            return wrong
-        places = weights[:, -1].argmax(-1).tolist()
-        expected = [words[place] for place in places]
-        if list(value) == expected:
-            continue
-        mistakes = {
-            "the first position can look at itself only, so its weight is the largest of the map. The last position "
-            "is row −1": weights[:, 0].argmax(-1),
-            "that is the last column, who looks at the last word most. A row is one position looking back": (
-                weights[:, :, -1].argmax(-1)
-            ),
-            "those are the words that are looked at least": weights[:, -1].argmin(-1),
-            "the weights were added up over all positions. It is asked for the last position alone": (
-                weights.sum(1).argmax(-1)
-            ),
-            "the heads were averaged first. Each head looks for itself": weights[:, -1]
-            .mean(0)
-            .argmax(-1)
-            .expand(H),
-        }
-        named = {sentence: [words[i] for i in rows.tolist()] for sentence, rows in mistakes.items()}
-        sentence = next(
-            (s for s, found in named.items() if found == list(value)), "row −1 of each head, its largest"
-        )
-        rows = "; ".join(_row(row) for row in weights[:, -1])
-        return (
-            f"for the words {', '.join(words)} and last rows {rows} your answer is {list(value)}, expected {expected}: "
-            f"{sentence}."
-        )
-    return None
+def looked_at(weights: Tensor, words: list[str]) -> list[str]:
+    return [words[place] for place in weights[:, -1].argmax(dim=-1)]
 
 
-def _random_maps(H: int, T: int, seed: int) -> Tensor:
-    scores = 2 * torch.randn(H, T, T, generator=torch.Generator().manual_seed(seed))
-    return torch.softmax(scores.masked_fill(~causal_mask(T), -torch.inf), -1)
+def one_back(D: int) -> tuple[Tensor, Tensor]:
+    key = torch.full((D,), 10.0)  # long vectors make large scores, and so a sharp softmax
+    query = rotate(key[None], torch.tensor([-1]))[0]  # turned back by 1: best met by what stands 1 earlier
+    return query, key
 
 
-def _not_words(value: Any, H: int) -> str | None:
-    if value is None:
-        return "your function returned nothing: end it with `return`."
-    if isinstance(value, str) or not isinstance(value, (list, tuple)):
-        return (
-            f"your function returned {value!r:.60}, expected a list with one word for each of the {H} heads."
-        )
-    if any(not isinstance(word, str) for word in value):
-        return f"your function returned {value!r:.60}, expected words: words[place] is the word at a place."
-    if len(value) != H:
-        return f"your function returned {len(value)} words, expected {H}, one for each head."
-    return None
+def constant(length: float, turned: float = 0.0) -> Any:
+    """A long vector as the key, and as the query the same, turned by some positions beforehand."""
+    return lambda D: (rotate(torch.full((1, D), length), torch.tensor([turned]))[0], torch.full((D,), length))
 
 
-@grader(
-    hint="key: a long vector, torch.full((D,), 10.0). Query: the same vector, turned by −1 beforehand with rotate.",
+def by_the_fastest_pair(D: int) -> tuple[Tensor, Tensor]:
+    query, key = torch.zeros(D), torch.zeros(D)
+    query[:4] = 60.0
+    return rotate(query[None], torch.tensor([-1]))[0], query + key
+
+
+@examined(
+    hints=(
+        "Equal vectors meet best at distance 0. What must be done to one of them so that they meet best at 1?",
+        "Key: a long vector. Query: the same vector, turned back by one position beforehand with rotate.",
+        "key = torch.full((D,), 10.0); query = rotate(key[None], torch.tensor([-1]))[0].",
+    ),
     why="Such heads are found in trained models, and copying by example is built on them: notebook 14.",
+    right=one_back,
+    equal={"key = torch.full((D,), 11.0)": "any long vector will do"},
+    also_right=[
+        constant(20.0, -1.0),
+        by_the_fastest_pair,
+        lambda D: (torch.full((D,), 10.0), rotate(torch.full((1, D), 10.0), torch.tensor([1]))[0]),
+    ],
+    wrong={
+        "it looks at itself": constant(10.0),
+        "it looks 2 back most": constant(10.0, -2),
+        "not sharp enough": constant(3.0, -1),
+        "one of the two is 0": constant(0.0, -1),
+        "shape (24, 64), expected (64,)": lambda D: (torch.full((24, D), 10.0), torch.full((24, D), 10.0)),
+        "expected two tensors": lambda D: torch.full((D,), 10.0),
+        "is infinite": lambda D: (torch.full((D,), torch.inf), torch.ones(D)),
+        "too long for a float32": lambda D: constant(1e20, -1)(D),
+    },
+    refused=[
+        constant(10.0, 1),
+        constant(1.0, -1),
+        lambda D: constant(10.0, -1)(D)[::-1],
+        lambda D: (-torch.full((D,), 10.0), torch.full((D,), 10.0)),
+    ],
 )
-def one_word_back(answer: Callable[[int], tuple[Tensor, Tensor]]) -> str | None:
+def one_word_back(answer: Callable[[int], Any]) -> str | None:
     D, T = 64, 24
-    value: Any = answer(D)
-    if value is None:
-        return "your function returned nothing: end it with `return query, key`."
+    value = answer(D)
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         return f"your function returned a {type(value).__name__}, expected two tensors: query, key."
     for name, vector in zip(("query", "key"), value, strict=True):
-        if (wrong := _not_of_shape(vector, (D,), f"one {name}, the same at every position")) is not None:
-            return wrong
-    if not all(torch.isfinite(vector).all() for vector in value):
+        if (odd := unlike(vector, torch.zeros(D), f"of the {name}, one for all positions: ")) is not None:
+            return odd
+    query, key = (plain(vector).float() for vector in value)
+    if not all(torch.isfinite(vector).all() for vector in (query, key)):
         return "a component is infinite or not a number: 10 is long enough."
-    weights = _weights_of_constants(value[0].float(), value[1].float(), T)  # (T, T)
-    back = torch.stack([weights.diagonal(-far).mean() for far in range(4)])  # by distance
+    here = torch.arange(T)
+    weights = attention_weights(
+        rotate(query.expand(T, -1), here), rotate(key.expand(T, -1), here), causal_mask(T)
+    )
+    return misplaced(query, key, weights)
+
+
+def misplaced(query: Tensor, key: Tensor, weights: Tensor) -> str | None:
+    """Where a head looks instead of one back; None if it looks there. Weights are (T, T)."""
+    T = len(weights)
     if bool((weights.diagonal(-1) > 0.9).all()):
         return None
-    _draw_maps(weights, torch.eye(T).roll(-1, 1).tril(-1) + torch.eye(T)[:, :1] * torch.eye(T)[:1])
-    shown = "the mean weight on itself, one, two and three back is " + _row(back)
-    if not value[0].any() or not value[1].any():
+    draw_maps(weights, torch.eye(T).roll(-1, 1).tril(-1) + torch.eye(T)[:, :1] * torch.eye(T)[:1])
+    back = torch.stack([weights.diagonal(-far).mean() for far in range(T // 2)])  # by distance
+    shown = "the mean weight on itself, one, two and three back is " + written(back[:4], 3)
+    if weights.isnan().any():
+        return f"{shown}, not a number: the vectors are too long for a float32. 10 is long enough."
+    if not query.any() or not key.any():
         return (
             f"{shown}: one of the two is 0, so all scores are equal. Only a long vector can ask for anything."
         )
@@ -413,62 +552,8 @@ def one_word_back(answer: Callable[[int], tuple[Tensor, Tensor]]) -> str | None:
             "with positions −1 (+1 would look for the next position, which the mask hides)."
         )
     if back[1] > back[0] and back[1] >= back[2]:
-        worst = weights.diagonal(-1).min().item()
         return (
-            f"{shown}: the right place, not sharp enough: the least weight one back is {worst:.2f}, expected more than "
-            "0.9. Longer vectors make larger scores."
+            f"{shown}: the right place, not sharp enough: the least weight one back is "
+            f"{weights.diagonal(-1).min():.2f}, expected more than 0.9. Longer vectors make larger scores."
         )
-    far = int(torch.stack([weights.diagonal(-far).mean() for far in range(T // 2)]).argmax())
-    return f"{shown}: it looks {far} back most, expected 1."
-
-
-def _weights_of_constants(query: Tensor, key: Tensor, T: int) -> Tensor:
-    here = torch.arange(T)
-    queries, keys = rotate(query.detach().expand(T, -1), here), rotate(key.detach().expand(T, -1), here)
-    return attention_weights(queries, keys, causal_mask(T))
-
-
-def _not_of_shape(value: Any, shape: tuple[int, ...], what: str) -> str | None:
-    """A sentence about what was returned instead of a tensor of this shape, if so."""
-    if value is None:
-        return "your function returned nothing: end it with `return`."
-    if not isinstance(value, Tensor):
-        return f"your function returned a {type(value).__name__}, expected a tensor of shape {shape}: {what}."
-    if value.is_sparse:
-        return "your function returned a sparse tensor: end with .to_dense()."
-    if tuple(value.shape) != shape:
-        return f"your answer has the shape {tuple(value.shape)}, expected {shape}: {what}."
-    return None
-
-
-def _named(value: Tensor, mistakes: Mapping[str, Tensor], otherwise: str) -> str:
-    """The sentence of the mistake that gives just this value."""
-    return next((sentence for sentence, wrong in mistakes.items() if _close(value, wrong)), otherwise)
-
-
-def _sum_of_rows(value: Tensor) -> str:
-    sums = value.detach().float().sum(-1)
-    if not _close(sums, torch.ones_like(sums)):
-        return f"the rows sum to {_row(sums)}, and each must sum to 1"
-    return "each row sums to 1, but the weights are others"
-
-
-def _close(value: Tensor, expected: Tensor) -> bool:
-    return value.shape == expected.shape and torch.allclose(
-        value.detach().float(), expected.float(), atol=1e-4, equal_nan=True
-    )
-
-
-def _row(values: Tensor) -> str:
-    """(0.25, 0, −inf): numbers as a reader writes them."""
-    return "(" + ", ".join(f"{value:.3g}".replace("-", "−") for value in values.flatten().tolist()) + ")"
-
-
-def _draw_maps(yours: Tensor, expected: Tensor) -> None:
-    """Put the reader's weights beside the right ones, as maps."""
-    panels = plot.panels(["yours", "expected"], "looked at", "who looks", width=6, height=2.8)
-    for ax, weights in zip(panels, (yours, expected), strict=True):
-        ax.imshow(
-            weights.detach().float().nan_to_num(posinf=0, neginf=0).numpy(), cmap="Blues", vmin=0, vmax=1
-        )
-        ax.grid(visible=False)
+    return f"{shown}: it looks {int(back.argmax())} back most, expected 1."

@@ -7,8 +7,8 @@
     class LayerNorm(nn.Module): …
 
 Each of ``build`` is (arguments of the class, inputs of its forward, or a function that makes them). What is compared:
-the shapes of the parameters, the outputs, the gradients. Where the outputs are wrong and ``causal`` is set, the reader's
-own module is asked whether it looks ahead.
+the shapes of the parameters, the outputs, the gradients. Where the outputs are wrong and ``causal`` is set, the
+reader's own module is asked whether it looks ahead.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from bigmodel.check.engine import Compared, Function, Outcome
 from bigmodel.check.speech import say
-from bigmodel.check.values import differing, same, plain, unlike, written
+from bigmodel.check.values import differing, plain, same, unlike, written
 
 ORDERS = 200  # ways to order layers of one shape that are tried, at most
 
@@ -28,7 +28,9 @@ ORDERS = 200  # ways to order layers of one shape that are tried, at most
 class Building(Compared):
     """A class of layers, part by part."""
 
-    def __init__(self, right: Any, hints: Sequence[str], why: str, *, build: Sequence[Any], causal: bool = False, **more: Any) -> None:  # fmt: skip
+    def __init__(
+        self, right: Any, hints: Sequence[str], why: str, *, build: Sequence[Any], causal: bool = False, **more: Any
+    ) -> None:  # fmt: skip
         """Take what `building` takes."""
         self.causal = causal
         cases = [(arguments, inputs() if callable(inputs) else inputs) for arguments, inputs in build]
@@ -68,7 +70,14 @@ class Building(Compared):
                 break
         return self.backward(reference, module, found["names"], found["output"], inputs)
 
-    def backward(self, reference: nn.Module, module: nn.Module, names: dict[str, str], output: Any, inputs: tuple[Any, ...]) -> Any:  # fmt: skip
+    def backward(
+        self,
+        reference: nn.Module,
+        module: nn.Module,
+        names: dict[str, str],
+        output: Any,
+        inputs: tuple[Any, ...],
+    ) -> Any:
         """The output and the gradients, under the reference's names; and, asked of the module, if it looks ahead."""
         found = {"output": output, "gradients": {}, "ahead": None}
         if not isinstance(output, Tensor):
@@ -185,7 +194,9 @@ def looks_ahead(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[int, int] |
         before = module(*inputs)
         for late in range(first.shape[1] - 1, 0, -1):
             other = first.clone()
-            other[:, late] = first[:, late].roll(1, -1) if first.is_floating_point() else (first[:, late] + 1) % 2
+            other[:, late] = (
+                first[:, late].roll(1, -1) if first.is_floating_point() else (first[:, late] + 1) % 2
+            )
             moved = (module(other, *inputs[1:]) - before).abs().flatten(2).amax((0, 2))[:late]
             if bool((moved > 0).any()):
                 return int(moved.nonzero()[0]), late

@@ -45,11 +45,9 @@ import copy
 import ctypes
 import inspect
 import linecache
-import sys
 import sysconfig
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -62,7 +60,11 @@ from bigmodel.check.values import described, differing, fact, listed, plain, sam
 
 Function = Callable[..., Any]
 PACKAGE = str(Path(__file__).parents[1])
-NOT_THE_READERS = (PACKAGE, *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")), "<frozen")
+NOT_THE_READERS = (
+    PACKAGE,
+    *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
+    "<frozen",
+)
 
 
 class Untried(Exception):
@@ -84,7 +86,11 @@ def in_time(function: Callable[[], Any], seconds: float) -> Any:
     main thread; signals do not exist on Windows, and are ignored under nohup. One call of a library is not cut short.
     It asks again every half second, in case a bare ``except:`` swallowed it.
     """
-    raise_in, here, done = ctypes.pythonapi.PyThreadState_SetAsyncExc, threading.get_ident(), threading.Event()
+    raise_in, here, done = (
+        ctypes.pythonapi.PyThreadState_SetAsyncExc,
+        threading.get_ident(),
+        threading.Event(),
+    )
 
     def watch() -> None:
         wait = seconds
@@ -236,7 +242,9 @@ class Compared(Exercise):
             return Outcome(error=error)
         pairs = list(zip(self.names, arguments, kept, strict=False))
         if self.changes:
-            value = {name: argument for name, argument, _ in pairs if name in self.changes} | {"returned": value}
+            value = {name: argument for name, argument, _ in pairs if name in self.changes} | {
+                "returned": value
+            }
         changed = [n for n, a, b in pairs if n not in self.changes and not same(plain(a), plain(b), 0)]
         return Outcome(value, changed=tuple(name for name in changed if self.comparable[name]))
 
@@ -293,7 +301,9 @@ class Compared(Exercise):
             for outcome, expected in zip(found, self.expected, strict=False):
                 if outcome.error is None and "returned" not in expected.value:
                     del outcome.value["returned"]
-        wrong = (case for case, outcome in enumerate(found) if not self.is_right(outcome, self.expected[case]))
+        wrong = (
+            case for case, outcome in enumerate(found) if not self.is_right(outcome, self.expected[case])
+        )
         case = next(wrong, None)
         if case is not None:
             return self.difference(answer, found, case)
@@ -356,7 +366,13 @@ class Examined(Exercise):
     ) -> None:  # fmt: skip
         """Take what `examined` takes."""
         super().__init__(look, hints, why, seconds)
-        self.look, self.right, self.wrong, self.also_right, self.refused = look, right, wrong, also_right, refused
+        self.look, self.right, self.wrong, self.also_right, self.refused = (
+            look,
+            right,
+            wrong,
+            also_right,
+            refused,
+        )
         self.equal = equal or {}
 
     def examine(self, answer: Function) -> str | None:

@@ -1,6 +1,7 @@
 """What a reader has asked for and solved, remembered beside their notebooks."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,5 @@ def remember(notebook: str, exercise: str, hints: int = 0, tries: int = 0, solve
     entry["hints"] = max(entry["hints"], hints)
     entry["tries"] += tries
     entry["solved"] = entry["solved"] or solved_now
-    try:
+    with suppress(OSError):  # a folder that nobody may write to: the check still counts
         write_whole(FILE, json.dumps(progress, indent=1, sort_keys=True).encode())
-    except OSError:  # a folder that nobody may write to: the check still counts
-        pass

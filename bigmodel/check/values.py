@@ -28,7 +28,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple, range)):
         items = [plain(item) for item in value]
         alike = {(item.shape, item.dtype) if isinstance(item, Tensor) else None for item in items}
-        return torch.stack(items) if len(alike) == 1 and None not in alike else items or torch.zeros(0).double()
+        return (
+            torch.stack(items) if len(alike) == 1 and None not in alike else items or torch.zeros(0).double()
+        )
     return value
 
 
@@ -89,7 +91,9 @@ def unlike(value: Any, expected: Any, given: str) -> str | None:
 def dtype_of(value: Any) -> str:
     if isinstance(value, (list, tuple)) and any(isinstance(item, bool) for item in value):
         return "numbers"
-    dtype = plain(value).dtype if not isinstance(value, (Tensor, np.ndarray)) else torch.as_tensor(value).dtype
+    dtype = (
+        plain(value).dtype if not isinstance(value, (Tensor, np.ndarray)) else torch.as_tensor(value).dtype
+    )
     if dtype == torch.bool:
         return "booleans"
     return "complex numbers" if dtype.is_complex else "floats" if dtype.is_floating_point else "whole numbers"
@@ -139,7 +143,7 @@ def apart(value: Any, expected: Any) -> tuple[str, str]:
 
 def written(value: Any, digits: int = 4) -> str:
     """(0.25, 0, −inf): a value as a reader writes it; a large tensor by its shape."""
-    if isinstance(value, Tensor) and value.ndim == 0 or isinstance(value, np.generic):
+    if (isinstance(value, Tensor) and value.ndim == 0) or isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float):
         text = f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.{digits}g}"
