@@ -39,6 +39,7 @@ def draw_maps(yours: Any, expected: Any) -> None:
         ax.grid(visible=False)
 
 
+# fmt: off  # one mistake, one line or two
 @exercise(
     hints=(
         "Which entries of row t are not 0, and what do they sum to?",
@@ -65,7 +66,7 @@ def draw_maps(yours: Any, expected: Any) -> None:
         "the own position is missing, and so everything stands one too far back": lambda T, w: mean(
             back(T, 1, w)
         ),
-        "that looks ahead, at positions that have not come yet: row t may use columns up to t": lambda T, w: (
+        "that looks ahead, at positions that have not come yet. Row t may use columns up to t: transpose": lambda T, w: (
             mean(back(T, 0, w - 1).T)
         ),
         "the columns sum to 1. A row is one position looking back, so it is the rows that must": lambda T, w: (
@@ -201,7 +202,7 @@ def shown_scores(value: Any, expected: Tensor, q: Tensor, k: Tensor, mask: Tenso
         "the mask was read the other way round. True means may look, so it is ~mask that gets −inf": lambda q, k, m: (
             soft(scores(q, k), ~m)
         ),
-        "the mask came after the softmax: the future is in the denominator, and the rows no longer sum to 1": lambda q, k, m: (
+        "the mask came after the softmax, so the rows no longer sum to 1, and the future is in the denominator": lambda q, k, m: (
             torch.softmax(scores(q, k), -1) * m
         ),
         "the scores of the future were set to 0, but e⁰ = 1: they still get weight. Use −inf": lambda q, k, m: (
@@ -228,8 +229,8 @@ def shown_scores(value: Any, expected: Tensor, q: Tensor, k: Tensor, mask: Tenso
         "the mask is one of your own. Use the one that is given": lambda q, k, m: soft(
             scores(q, k), torch.ones(q.shape[-2], k.shape[-2]).tril() > 0
         ),
-        "transpose(0, 1) swaps the first two dimensions. Swap the last two: (-2, -1)": lambda q, k, m: soft(
-            q @ k.transpose(0, 1) / math.sqrt(q.shape[-1]), m
+        "transpose(0, 1) swaps the first two dimensions. It is the last two, whatever stands before: (-2, -1)": lambda q, k, m: (
+            soft(q @ k.transpose(0, 1) / math.sqrt(q.shape[-1]), m)
         ),
         "e to the power of a large score is infinite. torch.softmax subtracts the largest score first": powers,
         "the scores of the future were set to −10, which is not small beside −100. Use −inf": lambda q, k, m: (
@@ -314,7 +315,7 @@ def shown_vector(value: Any, expected: Tensor, v: Tensor, p: Tensor) -> str:
             rotate(v, torch.arange(len(v)))
         ),
         "the positions were counted from 1: position 0 turns nothing": halves(first=1),
-        "components 2i and 2i + 1 were paired, as in the paper. Here it is i and i + D/2": interleaved,
+        "components 2i and 2i + 1 were paired, as in the paper. Here it is i and i + D/2, as chunk gives them": interleaved,
         "the result has the coordinates of each point side by side: cat the two halves, as they were": lambda v, p: (
             torch.stack(rotate(v, p).chunk(2, -1), -1).flatten(-2)
         ),
@@ -354,12 +355,13 @@ def numbered(B: int, H: int, T: int, D: int) -> tuple[Tensor]:
 
 def shown_digits(value: Any, expected: Tensor, heads: Tensor) -> str:
     found = plain(value)
-    b, t = next(
+    wrong = [
         (b, t)
         for b in range(len(found))
         for t in range(len(found[b]))
         if not same(found[b, t], plain(expected[b, t]))
-    )
+    ]
+    b, t = wrong[0]
     return (
         "in the test the hundreds are the head, the tens the position, the ones the component. Your position "
         f"{t} is {written(found[b, t])}, expected {written(expected[b, t])}"
@@ -381,7 +383,7 @@ def joined_by_cat(heads: Tensor) -> Tensor:
     cases=[numbered(1, 2, 3, 2), numbered(2, 3, 4, 2)],
     shown=shown_digits,
     wrong={
-        "reshape alone takes the numbers as they lie in memory, and mixes positions: transpose(1, 2) first": lambda h: (
+        "reshape alone counts the numbers off as they lie in memory, and mixes positions: transpose(1, 2) first": lambda h: (
             h.reshape(len(h), h.shape[2], -1)
         ),
         "the components of the heads alternate. First all of head 0, then all of head 1": lambda h: h.permute(
@@ -466,6 +468,7 @@ def looked_at(weights: Tensor, words: list[str]) -> list[str]:
     return [words[place] for place in weights[:, -1].argmax(dim=-1)]
 
 
+# fmt: on
 def one_back(D: int) -> tuple[Tensor, Tensor]:
     key = torch.full((D,), 10.0)  # long vectors make large scores, and so a sharp softmax
     query = rotate(key[None], torch.tensor([-1]))[0]  # turned back by 1: best met by what stands 1 earlier

@@ -37,7 +37,7 @@ class Building(Compared):
         super().__init__(right, hints, why, cases=cases, drive=self.parts, **more)
 
     @property
-    def names(self) -> list[str]:  # type: ignore[override]
+    def names(self) -> list[str]:
         """What a case is made of."""
         return ["the arguments", "inputs"]
 

@@ -178,8 +178,11 @@ class Exercise:
 
     def given(self, arguments: Sequence[Any]) -> str:
         """How an input reads: for T = 5 and w = 3."""
-        names = zip(self.names, arguments, strict=False)
-        return f"for {listed([f'{name} = {written(value)}' for name, value in names])} " if arguments else ""
+        texts = [(name, written(value)) for name, value in zip(self.names, arguments, strict=False)]
+        both = [
+            f"{name} {text}" if text.startswith("of shape") else f"{name} = {text}" for name, text in texts
+        ]
+        return f"for {listed(both)} " if both else ""
 
     @cached_property
     def names(self) -> list[str]:
@@ -195,8 +198,8 @@ class Exercise:
         words = ": ".join(filter(None, [type(error).__name__, " ".join(str(error).split()).rstrip(".")]))
         text, line = say("error", given=given, error=words), readers_line(error)
         if isinstance(error, TypeError) and not line:
-            return text + say("arguments", count=len(self.names), names=listed(self.names))
-        return text + (say("line", line=line) if line not in ("", "?") else "")
+            text += say("arguments", count=len(self.names), names=listed(self.names))
+        return f"{text}{say('line', line=line) if line not in ('', '?') else ''}."
 
 
 @dataclass

@@ -16,10 +16,10 @@ from bigmodel.display import is_static
 SAY = {
     "untried": "Not tried yet. For a hint: check.{name}.hint()",
     "value": "check.{name} got {kind}: hand over the function itself, check.{name}(your_function), without calling it.",
-    "error": "{given}your function stopped with {error}.",
-    "line": " The line: `{line}`.",
+    "error": "{given}your function stopped with {error}",
+    "line": ", in the line `{line}`",
     "unfinished": "{given}your function still says raise NotImplementedError.",
-    "arguments": " It is called with {count}: {names}.",
+    "arguments": "; it is called with {count}: {names}",
     "too long": "{given}your function ran for more than {seconds:g} seconds and was stopped: does a loop never end?",
     "in place": "{given}your function changed `{names}` itself, which is still needed: make a new one. Names that end "
     "in _, as add_, +=, sort() and assignments to `{names}[…]` change what they are given.",
@@ -92,7 +92,7 @@ class Verdict:
         else:
             from IPython.display import display
 
-            display(self)  # type: ignore[no-untyped-call]
+            display(self)
 
 
 def in_notebook() -> bool:

@@ -153,7 +153,7 @@ def written(value: Any, digits: int = 4) -> str:
     if isinstance(value, np.ndarray):
         value = torch.from_numpy(value) if value.dtype.kind in "biufc" else value.tolist()
     if isinstance(value, Tensor):
-        if value.numel() > 24:
+        if value.numel() > 24 or value.ndim > 2:
             return f"of shape {tuple(value.shape)}"
         return f"({', '.join(written(item, digits) for item in value)})"
     if isinstance(value, (list, tuple)):
