@@ -39,7 +39,8 @@ def draw_maps(yours: Any, expected: Any) -> None:
         ax.grid(visible=False)
 
 
-# fmt: off  # one mistake, one line or two
+# One mistake, one line or two.
+# fmt: off
 @exercise(
     hints=(
         "Which entries of row t are not 0, and what do they sum to?",
@@ -49,32 +50,21 @@ def draw_maps(yours: Any, expected: Any) -> None:
     why="A window keeps the cost of a long text down; some of the big models look back through one in most layers.",
     cases=[(5, 3), (4, 1), (3, 7), (6, 2)],
     wrong={
-        "that is the average over the whole past. Positions w or more back get 0": lambda T, w: mean(
-            back(T, 0, T)
-        ),
+        "that is the average over the whole past. Positions w or more back get 0": lambda T, w: mean(back(T, 0, T)),
         "these are ones. Divide each row by its sum, so that it is a mean": lambda T, w: back(T, 0, w - 1),
-        "near the beginning there are fewer than w positions: divide by how many there are, not by w": lambda T, w: (
-            back(T, 0, w - 1) / w
-        ),
-        "that is w + 1 positions: itself and w before it. The own position is one of the w": lambda T, w: (
-            mean(back(T, 0, w))
-        ),
-        "that is w − 1 positions. The own position is one of the w, and the last of them is w − 1 back": lambda T, w: (
-            mean(back(T, 0, w - 2))
-        ),
+        "near the beginning there are fewer than w positions: divide by how many there are, not by w":
+            lambda T, w: back(T, 0, w - 1) / w,
+        "that is w + 1 positions: itself and w before it. The own position is one of the w":
+            lambda T, w: mean(back(T, 0, w)),
+        "that is w − 1 positions. The own position is one of the w, and the last of them is w − 1 back":
+            lambda T, w: mean(back(T, 0, w - 2)),
         "the own position is missing: it is one of the w": lambda T, w: mean(back(T, 1, w - 1)),
-        "the own position is missing, and so everything stands one too far back": lambda T, w: mean(
-            back(T, 1, w)
-        ),
-        "that looks ahead, at positions that have not come yet. Row t may use columns up to t: transpose": lambda T, w: (
-            mean(back(T, 0, w - 1).T)
-        ),
-        "the columns sum to 1. A row is one position looking back, so it is the rows that must": lambda T, w: (
-            back(T, 0, w - 1) / back(T, 0, w - 1).sum(0)
-        ),
-        "that looks to both sides. Above the diagonal is the future: 0": lambda T, w: mean(
-            back(T, 1 - w, w - 1)
-        ),
+        "the own position is missing, and so everything stands one too far back": lambda T, w: mean(back(T, 1, w)),
+        "that looks ahead, at positions that have not come yet: row t may use columns up to t":
+            lambda T, w: mean(back(T, 0, w - 1).T),
+        "the columns sum to 1. A row is one position looking back, so it is the rows that must":
+            lambda T, w: back(T, 0, w - 1) / back(T, 0, w - 1).sum(0),
+        "that looks to both sides. Above the diagonal is the future: 0": lambda T, w: mean(back(T, 1 - w, w - 1)),
         "that is the average over all positions, the future too": lambda T, w: torch.ones(T, T) / T,
     },
     draw=draw_maps,
@@ -184,58 +174,38 @@ def shown_scores(value: Any, expected: Tensor, q: Tensor, k: Tensor, mask: Tenso
     ],
     wrong={
         "the scores were not divided by √D": lambda q, k, m: soft(q @ k.mT, m),
-        "the scores were divided by D. Divide by its square root": lambda q, k, m: soft(
-            q @ k.mT / q.shape[-1], m
-        ),
-        "the scores were divided by √T. It is the number of components, D, that makes them large": lambda q, k, m: (
-            soft(q @ k.mT / math.sqrt(q.shape[-2]), m)
-        ),
-        "the scores were multiplied by √D. Divide": lambda q, k, m: soft(
-            q @ k.mT * math.sqrt(q.shape[-1]), m
-        ),
-        "softmax ran over the queries. Each query shares its weight among the keys: dim=-1": lambda q, k, m: (
-            torch.softmax(scores(q, k, m), -2)
-        ),
-        "softmax ran over everything at once, so that all rows together sum to 1; use dim=-1": lambda q, k, m: (
-            torch.softmax(scores(q, k, m).flatten(), 0).view_as(scores(q, k))
-        ),
-        "the mask was read the other way round. True means may look, so it is ~mask that gets −inf": lambda q, k, m: (
-            soft(scores(q, k), ~m)
-        ),
-        "the mask came after the softmax, so the rows no longer sum to 1, and the future is in the denominator": lambda q, k, m: (
-            torch.softmax(scores(q, k), -1) * m
-        ),
-        "the scores of the future were set to 0, but e⁰ = 1: they still get weight. Use −inf": lambda q, k, m: (
-            torch.softmax(scores(q, k).masked_fill(~m, 0), -1)
-        ),
-        "the mask was added as a number, 1 or 0. Use masked_fill(~mask, −inf)": lambda q, k, m: torch.softmax(
-            scores(q, k) + m, -1
-        ),
+        "the scores were divided by D. Divide by its square root": lambda q, k, m: soft(q @ k.mT / q.shape[-1], m),
+        "the scores were divided by √T. It is the number of components, D, that makes them large":
+            lambda q, k, m: soft(q @ k.mT / math.sqrt(q.shape[-2]), m),
+        "the scores were multiplied by √D. Divide": lambda q, k, m: soft(q @ k.mT * math.sqrt(q.shape[-1]), m),
+        "softmax ran over the queries. Each query shares its weight among the keys: dim=-1":
+            lambda q, k, m: torch.softmax(scores(q, k, m), -2),
+        "softmax ran over everything at once, so that all rows together sum to 1; use dim=-1":
+            lambda q, k, m: torch.softmax(scores(q, k, m).flatten(), 0).view_as(scores(q, k)),
+        "the mask was read the other way round. True means may look, so it is ~mask that gets −inf":
+            lambda q, k, m: soft(scores(q, k), ~m),
+        "the mask came after the softmax, so the rows no longer sum to 1, and the future is in the denominator":
+            lambda q, k, m: torch.softmax(scores(q, k), -1) * m,
+        "the scores of the future were set to 0, but e⁰ = 1: they still get weight. Use −inf":
+            lambda q, k, m: torch.softmax(scores(q, k).masked_fill(~m, 0), -1),
+        "the mask was added as a number, 1 or 0. Use masked_fill(~mask, −inf)":
+            lambda q, k, m: torch.softmax(scores(q, k) + m, -1),
         "the mask was not used: the future gets weight too": lambda q, k, m: torch.softmax(scores(q, k), -1),
-        "softmax first, division by √D after it, so that the rows no longer sum to 1": lambda q, k, m: (
-            soft(q @ k.mT, m) / math.sqrt(q.shape[-1])
-        ),
+        "softmax first, division by √D after it, so that the rows no longer sum to 1":
+            lambda q, k, m: soft(q @ k.mT, m) / math.sqrt(q.shape[-1]),
         "these are scores. A softmax over the last dimension makes weights of them": scores,
-        "these are scores without a mask; what is missing is the mask, and a softmax": lambda q, k, m: scores(
-            q, k
-        ),
-        "these are log-weights. Use softmax, not log_softmax": lambda q, k, m: torch.log_softmax(
-            scores(q, k, m), -1
-        ),
-        "each key chose among the queries: it is queries @ keys.transpose, not the other way round": lambda q, k, m: (
-            soft(scores(q, k).mT, m)
-        ),
+        "these are scores without a mask; what is missing is the mask, and a softmax": lambda q, k, m: scores(q, k),
+        "these are log-weights. Use softmax, not log_softmax": lambda q, k, m: torch.log_softmax(scores(q, k, m), -1),
+        "each key chose among the queries: it is queries @ keys.transpose, not the other way round":
+            lambda q, k, m: soft(scores(q, k).mT, m),
         "√D = 2 is written in. D is queries.shape[-1]": lambda q, k, m: soft(q @ k.mT / 2, m),
-        "the mask is one of your own. Use the one that is given": lambda q, k, m: soft(
-            scores(q, k), torch.ones(q.shape[-2], k.shape[-2]).tril() > 0
-        ),
-        "transpose(0, 1) swaps the first two dimensions. It is the last two, whatever stands before: (-2, -1)": lambda q, k, m: (
-            soft(q @ k.transpose(0, 1) / math.sqrt(q.shape[-1]), m)
-        ),
+        "the mask is one of your own. Use the one that is given":
+            lambda q, k, m: soft(scores(q, k), torch.ones(q.shape[-2], k.shape[-2]).tril() > 0),
+        "transpose(0, 1) swaps the first two dimensions. It is the last two, whatever stands before: (-2, -1)":
+            lambda q, k, m: soft(q @ k.transpose(0, 1) / math.sqrt(q.shape[-1]), m),
         "e to the power of a large score is infinite. torch.softmax subtracts the largest score first": powers,
-        "the scores of the future were set to −10, which is not small beside −100. Use −inf": lambda q, k, m: (
-            torch.softmax(scores(q, k).masked_fill(~m, -10), -1)
-        ),
+        "the scores of the future were set to −10, which is not small beside −100. Use −inf":
+            lambda q, k, m: torch.softmax(scores(q, k).masked_fill(~m, -10), -1),
     },
 )
 def weights_of(queries: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
@@ -265,9 +235,7 @@ def by_complex_numbers(vectors: Tensor, positions: Tensor) -> Tensor:
     """Each point of the plane times e^(iθ)."""
     half = vectors.shape[-1] // 2
     angles = positions.unsqueeze(-1) * 10_000 ** (-torch.arange(half) / half)
-    turned = torch.complex(vectors[:, :half], vectors[:, half:]) * torch.polar(
-        torch.ones(angles.shape), angles
-    )
+    turned = torch.complex(vectors[:, :half], vectors[:, half:]) * torch.polar(torch.ones(angles.shape), angles)
     return torch.cat([turned.real, turned.imag], -1)
 
 
@@ -288,49 +256,35 @@ def shown_vector(value: Any, expected: Tensor, v: Tensor, p: Tensor) -> str:
     why="With this the score of a query and a key depends on their distance alone; Llama and Qwen turn theirs so.",
     cases=[
         (torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]]), torch.tensor([0, 1, 5])),
-        (
-            torch.randn(4, 8, generator=torch.Generator().manual_seed(0)).round(decimals=1),
-            torch.tensor([0, 1, 7, 2]),
-        ),
+        (torch.randn(4, 8, generator=torch.Generator().manual_seed(0)).round(decimals=1), torch.tensor([0, 1, 7, 2])),
     ],
     shown=shown_vector,
     wrong={
-        "that turns the other way round, clockwise: the minus belongs to the first coordinate": halves(
-            angle=-1
-        ),
-        "sine and cosine were exchanged. At position 0 nothing turns, since cos 0 = 1": halves(
-            lambda x, y, c, s: (x * s - y * c, x * c + y * s)
-        ),
-        "both coordinates have a minus, or none: x cos θ − y sin θ, and x sin θ + y cos θ": halves(
-            lambda x, y, c, s: (x * c - y * s, x * s - y * c)
-        ),
-        "the minus is missing: the first coordinate is x cos θ − y sin θ": halves(
-            lambda x, y, c, s: (x * c + y * s, x * s + y * c)
-        ),
-        "the second coordinate was made of the turned first one. Both need the old x": halves(
-            lambda x, y, c, s: (x * c - y * s, (x * c - y * s) * s + y * c)
-        ),
+        "that turns the other way round, clockwise: the minus belongs to the first coordinate": halves(angle=-1),
+        "sine and cosine were exchanged. At position 0 nothing turns, since cos 0 = 1":
+            halves(lambda x, y, c, s: (x * s - y * c, x * c + y * s)),
+        "both coordinates have a minus, or none: x cos θ − y sin θ, and x sin θ + y cos θ":
+            halves(lambda x, y, c, s: (x * c - y * s, x * s - y * c)),
+        "the minus is missing: the first coordinate is x cos θ − y sin θ":
+            halves(lambda x, y, c, s: (x * c + y * s, x * s + y * c)),
+        "the second coordinate was made of the turned first one. Both need the old x":
+            halves(lambda x, y, c, s: (x * c - y * s, (x * c - y * s) * s + y * c)),
         "nothing was turned": lambda v, p: v,
-        "every vector was turned by its place in the row. Use the positions that are given": lambda v, p: (
-            rotate(v, torch.arange(len(v)))
-        ),
+        "every vector was turned by its place in the row. Use the positions that are given":
+            lambda v, p: rotate(v, torch.arange(len(v))),
         "the positions were counted from 1: position 0 turns nothing": halves(first=1),
-        "components 2i and 2i + 1 were paired, as in the paper. Here it is i and i + D/2, as chunk gives them": interleaved,
-        "the result has the coordinates of each point side by side: cat the two halves, as they were": lambda v, p: (
-            torch.stack(rotate(v, p).chunk(2, -1), -1).flatten(-2)
-        ),
-        "all points turn at one speed. Point i turns by position · 10000^(−2i/D)": halves(
-            speeds=lambda D: torch.zeros(D // 2)
-        ),
-        "the exponent is −i/D, expected −2i/D: arange(0, D, 2) counts 0, 2, 4, …": halves(
-            speeds=lambda D: -torch.arange(D // 2) / D
-        ),
-        "the 2 of 2i is there twice: arange(0, D, 2) has it already": halves(
-            speeds=lambda D: -2 * torch.arange(0, D, 2) / D
-        ),
-        "the minus of the exponent is missing: later points turn more slowly, not faster": halves(
-            speeds=lambda D: torch.arange(0, D, 2) / D
-        ),
+        "components 2i and 2i + 1 were paired, as in the paper. Here it is i and i + D/2, as chunk gives them":
+            interleaved,
+        "the result has the coordinates of each point side by side: cat the two halves, as they were":
+            lambda v, p: torch.stack(rotate(v, p).chunk(2, -1), -1).flatten(-2),
+        "all points turn at one speed. Point i turns by position · 10000^(−2i/D)":
+            halves(speeds=lambda D: torch.zeros(D // 2)),
+        "the exponent is −i/D, expected −2i/D: arange(0, D, 2) counts 0, 2, 4, …":
+            halves(speeds=lambda D: -torch.arange(D // 2) / D),
+        "the 2 of 2i is there twice: arange(0, D, 2) has it already":
+            halves(speeds=lambda D: -2 * torch.arange(0, D, 2) / D),
+        "the minus of the exponent is missing: later points turn more slowly, not faster":
+            halves(speeds=lambda D: torch.arange(0, D, 2) / D),
         "those are degrees: cos and sin take radians, and so do the positions": halves(angle=math.pi / 180),
         "turned by twice the angle": halves(angle=2),
         "the base is 10,000, not 1,000": halves(speeds=lambda D: -torch.arange(0, D, 2) / D * 0.75),
@@ -355,13 +309,8 @@ def numbered(B: int, H: int, T: int, D: int) -> tuple[Tensor]:
 
 def shown_digits(value: Any, expected: Tensor, heads: Tensor) -> str:
     found = plain(value)
-    wrong = [
-        (b, t)
-        for b in range(len(found))
-        for t in range(len(found[b]))
-        if not same(found[b, t], plain(expected[b, t]))
-    ]
-    b, t = wrong[0]
+    places = [(b, t) for b in range(len(found)) for t in range(len(found[b]))]
+    b, t = next(place for place in places if not same(found[place], plain(expected[place])))
     return (
         "in the test the hundreds are the head, the tens the position, the ones the component. Your position "
         f"{t} is {written(found[b, t])}, expected {written(expected[b, t])}"
@@ -383,24 +332,19 @@ def joined_by_cat(heads: Tensor) -> Tensor:
     cases=[numbered(1, 2, 3, 2), numbered(2, 3, 4, 2)],
     shown=shown_digits,
     wrong={
-        "reshape alone counts the numbers off as they lie in memory, and mixes positions: transpose(1, 2) first": lambda h: (
-            h.reshape(len(h), h.shape[2], -1)
-        ),
-        "the components of the heads alternate. First all of head 0, then all of head 1": lambda h: h.permute(
-            0, 2, 3, 1
-        ).flatten(2),
+        "reshape alone counts the numbers off as they lie in memory, and mixes positions: transpose(1, 2) first":
+            lambda h: h.reshape(len(h), h.shape[2], -1),
+        "the components of the heads alternate. First all of head 0, then all of head 1":
+            lambda h: h.permute(0, 2, 3, 1).flatten(2),
         "the last head comes first": lambda h: h.flip(1).transpose(1, 2).flatten(2),
-        "the wrong two dimensions were swapped: it is H and T, dimensions 1 and 2": lambda h: h.transpose(
-            2, 3
-        ).reshape(len(h), h.shape[2], -1),
-        "the batch was swapped too: only H and T change places": lambda h: h.permute(2, 0, 1, 3).reshape(
-            len(h), h.shape[2], -1
-        ),
+        "the wrong two dimensions were swapped: it is H and T, dimensions 1 and 2":
+            lambda h: h.transpose(2, 3).reshape(len(h), h.shape[2], -1),
+        "the batch was swapped too: only H and T change places":
+            lambda h: h.permute(2, 0, 1, 3).reshape(len(h), h.shape[2], -1),
         "the positions are in the reverse order": lambda h: joined_by_cat(h.flip(2)),
         "the heads were averaged: each keeps its own components": lambda h: h.mean(1),
-        "view cannot do that to a transposed tensor: flatten(2), or reshape": lambda h: h.transpose(
-            1, 2
-        ).view(len(h), h.shape[2], -1),
+        "view cannot do that to a transposed tensor: flatten(2), or reshape":
+            lambda h: h.transpose(1, 2).view(len(h), h.shape[2], -1),
     },
     also_right=[
         joined_by_cat,
@@ -431,29 +375,21 @@ def look(choose: Any) -> Any:
     ),
     why="Much of what is known about the insides of language models began with a look at such rows.",
     cases=[random_maps(3, 4, 0), random_maps(2, 6, 1), random_maps(1, 5, 2)],
-    given=lambda weights, words: (
-        f"for the words {', '.join(words)} and last rows {written(weights[:, -1], 2)}"
-    ),
+    given=lambda weights, words: f"for the words {', '.join(words)} and last rows {written(weights[:, -1], 2)}",
     wrong={
         "the first position can look at itself only, so its weight is the largest of the map. The last position "
         "is row −1": look(lambda w: w[:, 0].argmax(-1)),
-        "that is the last column, who looks at the last word most. A row is one position looking back": look(
-            lambda w: w[:, :, -1].argmax(-1)
-        ),
+        "that is the last column, who looks at the last word most. A row is one position looking back":
+            look(lambda w: w[:, :, -1].argmax(-1)),
         "those are the words that are looked at least": look(lambda w: w[:, -1].argmin(-1)),
-        "the weights were added up over all positions. It is asked for the last position alone": look(
-            lambda w: w.sum(1).argmax(-1)
-        ),
-        "the heads were averaged first. Each head looks for itself": look(
-            lambda w: w[:, -1].mean(0).argmax(-1).expand(len(w))
-        ),
-        "those are places; asked for are the words at them": lambda weights, words: (
-            weights[:, -1].argmax(-1).tolist()
-        ),
+        "the weights were added up over all positions. It is asked for the last position alone":
+            look(lambda w: w.sum(1).argmax(-1)),
+        "the heads were averaged first. Each head looks for itself":
+            look(lambda w: w[:, -1].mean(0).argmax(-1).expand(len(w))),
+        "those are places; asked for are the words at them": lambda weights, words: weights[:, -1].argmax(-1).tolist(),
         "that is the last position but one: the last is row −1": look(lambda w: w[:, -2].argmax(-1)),
-        "that is head 0 for every position. Asked for is the last position of every head": look(
-            lambda w: w[0].argmax(-1)
-        ),
+        "that is head 0 for every position. Asked for is the last position of every head":
+            look(lambda w: w[0].argmax(-1)),
     },
     also_right=[
         lambda weights, words: tuple(max(zip(row[-1].tolist(), words, strict=True))[1] for row in weights),

@@ -118,10 +118,9 @@ class Building(Compared):
         if (odd := unlike(value["output"], expected["output"], given)) is not None:
             return odd
         if not same(plain(value["output"]), plain(expected["output"]), self.tolerance):
-            text = differing(value["output"], expected["output"], given)
             if value["ahead"] is not None and expected["ahead"] is None:
-                return f"{text}: {say('causality', early=value['ahead'][0], late=value['ahead'][1])}."
-            return f"{text}."
+                return say("causality", given=given, early=value["ahead"][0], late=value["ahead"][1])
+            return f"{differing(value['output'], expected['output'], given)}."
         for name, wanted in expected["gradients"].items():
             gradient = value["gradients"][name]
             if (gradient is None) != (wanted is None):

@@ -245,9 +245,8 @@ class Compared(Exercise):
             return Outcome(error=error)
         pairs = list(zip(self.names, arguments, kept, strict=False))
         if self.changes:
-            value = {name: argument for name, argument, _ in pairs if name in self.changes} | {
-                "returned": value
-            }
+            value = {"what you return": value} if self.returns else {}
+            value |= {name: argument for name, argument, _ in pairs if name in self.changes}
         changed = [n for n, a, b in pairs if n not in self.changes and not same(plain(a), plain(b), 0)]
         return Outcome(value, changed=tuple(name for name in changed if self.comparable[name]))
 
@@ -267,14 +266,17 @@ class Compared(Exercise):
         return {name: same(plain(a), plain(b), 0) for name, a, b in twice}
 
     @cached_property
+    def returns(self) -> bool:
+        """Whether the right answer returns something, beside what it changes."""
+        return self.right(*self.arguments(0)) is not None
+
+    @cached_property
     def expected(self) -> list[Outcome]:
         """What the right answer makes of every case."""
         found = self.outcomes(self.right)
         for outcome in found:
             if outcome.error is not None:
                 raise outcome.error  # the exercise itself is broken
-            if self.changes and outcome.value["returned"] is None:
-                del outcome.value["returned"]
         return found
 
     @cached_property
@@ -300,10 +302,6 @@ class Compared(Exercise):
         found = self.outcomes(answer)
         if found[0].error is not None and is_untouched(found[0].error):
             raise Untried
-        if self.changes:
-            for outcome, expected in zip(found, self.expected, strict=False):
-                if outcome.error is None and "returned" not in expected.value:
-                    del outcome.value["returned"]
         wrong = (
             case for case, outcome in enumerate(found) if not self.is_right(outcome, self.expected[case])
         )

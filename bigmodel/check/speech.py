@@ -32,7 +32,7 @@ SAY = {
     "dtype": "{given}your answer holds {value}, expected {expected}.",
     "values": "{given}your answer is {value}, expected {expected}",
     "row": "{given}row {row} of your answer is {value}, expected {expected}",
-    "part": "{given}{part}: {value}, expected {expected}",
+    "part": "{given}{part} is {value}, expected {expected}",
     # What can be said for certain about an answer that nobody foresaw.
     "constant": "your answer is the same for every input",
     "chance": "asked again, with the same input, it gave another answer: something is drawn by chance or remembered",
@@ -53,7 +53,7 @@ SAY = {
     "no gradient": "{given}the outputs are right, but no gradient reaches {value}: is something detached, turned "
     "into numbers, or computed under no_grad?",
     "gradients": "{given}the outputs are right, the gradients are not, that of {value} first: is something detached?",
-    "causality": "position {early} changes when only position {late} is changed: it looks ahead",
+    "causality": "{given}position {early} changes when only position {late} is changed: it looks ahead.",
 }
 
 
