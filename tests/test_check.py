@@ -102,7 +102,9 @@ def test_nothing_else_passes(exercise):
         object(),
         stub,
     ):
-        assert exercise.verdict(lambda *arguments, odd=odd: odd).mark == "✗", odd
+        mark, text = verdict(exercise, lambda *arguments, odd=odd: odd)
+        assert mark == "✗", odd
+        assert "fault of the check" not in text
     for answer in exercise.refused:
         assert exercise.verdict(answer).mark == "✗", inspect.getsource(answer)
 
@@ -128,6 +130,13 @@ def spoil(value):
     else:
         return False
     return True
+
+
+@compared
+def test_a_picture_can_be_drawn(exercise):
+    if exercise.draw is not None:
+        exercise.draw(exercise.expected[0].value, exercise.expected[0].value)
+        assert plt.get_fignums()
 
 
 @compared

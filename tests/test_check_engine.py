@@ -53,6 +53,7 @@ def stream(chunks):
         lambda values, factor: torch.tensor(values, requires_grad=True) * factor,
         lambda values, factor: (torch.tensor(values) * factor).half(),
         lambda values, factor: [torch.tensor(x) * factor for x in values],
+        lambda values, factor: (torch.tensor(values) * factor * 1.001).bfloat16(),
         lambda *both: [int(x * both[1]) for x in both[0]],
     ],
 )
