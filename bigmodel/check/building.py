@@ -6,6 +6,7 @@
     )
     class LayerNorm(nn.Module): …
 
+A class of the package is subclassed, ``class Decoder(decoder.Decoder): …``, so that it has its place in the check.
 Each of ``build`` is (arguments of the class, inputs of its forward, or a function that makes them). What is compared:
 the shapes of the parameters, the outputs, the gradients. Where the outputs are wrong and ``causal`` is set, the
 reader's own module is asked whether it looks ahead.
@@ -50,8 +51,7 @@ class Building(Compared):
 
     def parts(self, answer: Function, arguments: tuple[Any, ...], inputs: tuple[Any, ...]) -> Any:
         """Build both, carry the weights over, and run the answer forward and backward."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with torch.random.fork_rng(devices=[]):  # the first weights are drawn, and nobody else's draws change
             reference, module = self.right(*arguments), answer(*arguments)
         if not isinstance(module, nn.Module):
             return module

@@ -126,7 +126,7 @@ def readers_line(error: BaseException) -> str:
     while step is not None:
         file = step.tb_frame.f_code.co_filename
         if not file.startswith(NOT_THE_READERS):
-            line = linecache.getline(file, step.tb_lineno).strip() or "?"
+            line = textwrap.shorten(linecache.getline(file, step.tb_lineno), 90, placeholder=" …") or "?"
         step = step.tb_next
     return line
 
@@ -209,7 +209,7 @@ class Exercise:
         text, line = say("error", given=given, error=words), readers_line(error)
         if isinstance(error, TypeError) and not line:
             text += say("arguments", count=len(self.names), names=listed(self.names))
-        return f"{text}{say('line', line=textwrap.shorten(line, 90, placeholder=' …')) if line not in ('', '?') else ''}."
+        return f"{text}{say('line', line=line) if line not in ('', '?') else ''}."
 
 
 @dataclass
