@@ -3,9 +3,9 @@
 A child owns a treasure, loses it, looks in wrong places, is helped, finds it where the reader knew it was, rejoices.
 """
 
-from bigmodel.world import lexicon
-from bigmodel.world.lexicon import Row
 from bigmodel.world.program import Beat, Draw, Weights
+from bigmodel.world.words import lexicon
+from bigmodel.world.words.lexicon import Row
 
 
 def any_of(rows: dict[str, Row] | tuple[str, ...]) -> Weights:
@@ -132,7 +132,7 @@ BEATS = (
 
 # Role of a story's meaning -> the table that its values come from.
 ROLES: dict[str, dict[str, Row]] = {
-    "hero": lexicon.HEROES,
+    "hero": {hero: row | lexicon.GENDERS[row["gender"]] for hero, row in lexicon.HEROES.items()},
     "home": lexicon.HOMES,
     "trait": lexicon.TRAITS,
     "thing": lexicon.THINGS,
