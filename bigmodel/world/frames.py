@@ -5,7 +5,6 @@ style between two equally likely ways. A slot with a capital begins with one.
 """
 
 import math
-import os.path
 import random
 import re
 from collections.abc import Iterator, Mapping
@@ -142,7 +141,9 @@ def wordings(part: str | Slot, facts: Facts) -> list[tuple[str, Facts]]:
 
 def common_prefix(text: str, start: int, words: str) -> int:
     """How many characters of ``words`` stand in ``text`` at ``start``."""
-    return len(os.path.commonprefix((words, text[start : start + len(words)])))
+    there = text[start : start + len(words)]
+    differing = (length for length, (one, other) in enumerate(zip(words, there, strict=False)) if one != other)
+    return next(differing, len(there))
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ another: whole sentences fix the state, and only the last, broken one leaves sev
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from bigmodel.world.frames import Facts, common_prefix
 from bigmodel.world.program import Beat, Story, World
@@ -19,14 +19,7 @@ def prefix_log_probability(text: str, script: str = "english", world: World = WO
 
     A whole story counts too: at its end, the text is both a beginning and all of it.
     """
-    p = math.fsum(
-        math.exp(story.log_probability) * q
-        for beat, story in world.follow(text, script)
-        if len(story.text) < len(text)
-        for end, q in agreements(text, world, beat, story)
-        if end == len(text)
-    )
-    return 0.0 if not text else math.log(p) if p else -math.inf
+    return beginnings(text, script, world)[-1]
 
 
 def surprises(tokens: Sequence[str], script: str = "english", world: World = WORLD) -> list[float]:
@@ -41,10 +34,21 @@ def surprises(tokens: Sequence[str], script: str = "english", world: World = WOR
         A number for each token, and one for the story's end; their sum is −ln p of the story. A piece of text that
         cannot follow costs infinity.
     """
-    beginnings = ["".join(tokens[:length]) for length in range(len(tokens) + 1)]
-    log_p = [prefix_log_probability(beginning, script, world) for beginning in beginnings]
-    log_p.append(log_probability(beginnings[-1], script, world))
+    text = "".join(tokens)
+    begun = beginnings(text, script, world)
+    log_p = [begun[end] for end in accumulate(map(len, tokens), initial=0)]
+    log_p.append(log_probability(text, script, world))
     return [before - after if after > -math.inf else math.inf for before, after in pairwise(log_p)]
+
+
+def beginnings(text: str, script: str, world: World) -> list[float]:
+    """ln of the probability that a story begins with the first n characters of ``text``, for each n from 0 on."""
+    p = [1.0, *(0.0 for _ in text)]
+    for beat, story in world.follow(text, script):
+        for end, q in agreements(text, world, beat, story):
+            for n in range(len(story.text) + 1, end + 1):
+                p[n] += math.exp(story.log_probability) * q
+    return [math.log(q) if q else -math.inf for q in p]
 
 
 def agreements(text: str, world: World, beat: Beat | None, story: Story) -> Iterator[tuple[int, float]]:

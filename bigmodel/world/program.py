@@ -88,7 +88,10 @@ class Beat:
 
     def happens(self, meaning: Meaning) -> bool:
         """Whether this beat is part of a story with this meaning."""
-        return all(meaning.get(role) in values for role, values in self.when)
+        for role, values in self.when:
+            if meaning.get(role) not in values:
+                return False
+        return True
 
     @property
     def looks_at(self) -> frozenset[str]:
@@ -106,8 +109,9 @@ class Beat:
 
     def outcomes(self, story: Story, facts: Facts) -> list[Story]:
         """The story after this beat has been decided, in every way that agrees with the facts."""
-        if any(story.meaning[role] not in facts[role] for role in facts.keys() & story.meaning.keys()):
-            return []
+        for role, values in facts.items():
+            if role in story.meaning and story.meaning[role] not in values:
+                return []
         ways = [(story.meaning, 0.0)]
         for draw in self.draws:
             ways = [
