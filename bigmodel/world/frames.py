@@ -142,7 +142,9 @@ def wordings(part: str | Slot, facts: Facts) -> list[tuple[str, Facts]]:
 def common_prefix(text: str, start: int, words: str) -> int:
     """How many characters of ``words`` stand in ``text`` at ``start``."""
     there = text[start : start + len(words)]
-    differing = (length for length, (one, other) in enumerate(zip(words, there, strict=False)) if one != other)
+    differing = (
+        length for length, (one, other) in enumerate(zip(words, there, strict=False)) if one != other
+    )
     return next(differing, len(there))
 
 

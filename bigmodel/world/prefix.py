@@ -70,5 +70,7 @@ def agreements(text: str, world: World, beat: Beat | None, story: Story) -> Iter
     facts |= {role: frozenset(probabilities) for role, probabilities in outcomes.items()}
     for frame in script.frames[beat.name]:
         for end, style, left in frame.follow(text, start, facts):
-            drawn = [sum(map(probabilities.get, left[role])) for role, probabilities in outcomes.items()]
-            yield end, style / len(script.frames[beat.name]) * math.prod(drawn)
+            p = style / len(script.frames[beat.name])
+            for role, probabilities in outcomes.items():
+                p *= sum(probabilities[value] for value in left[role])
+            yield end, p

@@ -103,7 +103,9 @@ def read_sentences(text: str, script: str, world: World) -> Iterator[Sentence]:
         if text[start].isspace():
             start += 1
             continue
-        told = [found for frame in frames if (found := understand(frame, beats[frame.beat], text, start, known))]
+        told = [
+            found for frame in frames if (found := understand(frame, beats[frame.beat], text, start, known))
+        ]
         if told:
             end, sentence, known = min(told, key=lambda found: (len(found[1].contradicts), -found[0]))
         else:

@@ -10,6 +10,7 @@ from bigmodel.world.story import STORIES_PER_SEED, parse, sample
 from bigmodel.world.telling import WORLD, slots, write
 from bigmodel.world.words import questions as words
 
+
 @dataclass(frozen=True)
 class Question:
     """A question about a story, and its one right answer."""
