@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass
 
-from bigmodel.world.beats import places
+from bigmodel.world.beats import elsewhere
 from bigmodel.world.frames import Frame, Meaning, read_template
 from bigmodel.world.program import Story, World
 from bigmodel.world.story import STORIES_PER_SEED, parse, sample
@@ -84,8 +84,8 @@ def contradict(story: Story, seed: int = 0, world: World = WORLD) -> str:
     """The same story, but its treasure is found where it was not: grammatical throughout, and not consistent."""
     rng = random.Random(seed)
     taken = [story.meaning[role] for role in ("place", "first", "second") if role in story.meaning]
-    elsewhere = list(places(story.meaning["region"], *taken))
-    wrong = {**story.meaning, "place": elsewhere[int(rng.random() * len(elsewhere))]}
+    others = list(elsewhere("place", story.meaning["region"], *taken))
+    wrong = {**story.meaning, "place": others[int(rng.random() * len(others))]}
     told = [frame.render(wrong if frame.beat == "find" else story.meaning, rng) for frame in story.frames]
     return world.script(story.script).separator.join(told)
 
