@@ -1,7 +1,6 @@
 """The laws of the small world: it scores what it tells, nothing else has a probability, its floor is exact."""
 
 import math
-import random
 import re
 import statistics
 from functools import cache
@@ -24,39 +23,19 @@ every_script = pytest.mark.parametrize("script", SCRIPTS)
 every_world = pytest.mark.parametrize("name", WORLDS)
 
 
+VALUES = """
+    hero=mia,ben region=sea home=harbour trait=shy gift=plain thing=flag,chess colour=red giver=aunt food=buns time=rain
+    rival=twins thief=goat chore=spoons game=poem place=attic,pier first=dunes second=attic,pier,nets searches=none,two
+    feeling=sad odd=frog other=wig nature=wise friend=fox trigger=hiccup clue=apple glad=happy antic=leg
+"""
+
+
 @cache
 def tiny_world() -> world.World:
     """Small enough to enumerate, yet with every plot, every helper and every ending."""
+    values = dict(one.split("=") for one in VALUES.split())
     return world.WORLD.restrict(
-        frames=1,
-        ways=1,
-        hero=("mia", "ben"),
-        region=("sea",),
-        home=("harbour",),
-        trait=("shy",),
-        gift=("plain",),
-        thing=("flag", "chess"),
-        colour=("red",),
-        giver=("aunt",),
-        food=("buns",),
-        time=("rain",),
-        rival=("twins",),
-        thief=("goat",),
-        chore=("spoons",),
-        game=("poem",),
-        place=("attic", "pier"),
-        first=("dunes",),
-        second=("attic", "pier", "nets"),
-        searches=("none", "two"),
-        feeling=("sad",),
-        odd=("frog",),
-        other=("wig",),
-        nature=("wise",),
-        friend=("fox",),
-        trigger=("hiccup",),
-        clue=("apple",),
-        glad=("happy",),
-        antic=("leg",),
+        frames=1, ways=1, **{role: tuple(some.split(",")) for role, some in values.items()}
     )
 
 
@@ -96,9 +75,9 @@ def test_what_a_sentence_means_can_be_heard_in_it(script: str, name: str) -> Non
 @every_world
 @every_script
 def test_entropy_is_the_mean_of_minus_log_probability(script: str, name: str) -> None:
-    surprises = [-world.sample(5, script, index, WORLDS[name]).log_probability for index in range(2500)]
+    surprises = [-world.sample(5, script, index, WORLDS[name]).log_probability for index in range(1500)]
     error = statistics.stdev(surprises) / math.sqrt(len(surprises))
-    assert error < 0.2
+    assert error < 0.25
     assert abs(statistics.mean(surprises) - world.entropy(script, WORLDS[name])) < 4 * error
 
 
@@ -110,15 +89,10 @@ def test_a_restricted_world_sums_to_one_and_its_entropy_agrees(script: str) -> N
     assert math.fsum(math.exp(telling.log_probability) for telling in told) == pytest.approx(1, abs=1e-12)
     entropy = -math.fsum(math.exp(telling.log_probability) * telling.log_probability for telling in told)
     assert entropy == pytest.approx(small.entropy(script), abs=1e-9)
+    assert small.entropy() == pytest.approx(entropy, abs=1e-9)  # told in one way only: no style
     for telling in told[::17]:
         (found,) = small.derivations(telling.text, script)
         assert found.log_probability == pytest.approx(telling.log_probability, abs=1e-9)
-
-
-def test_entropy_splits_into_meaning_and_style() -> None:
-    small = tiny_world()
-    assert 0 < small.entropy() <= small.entropy("english")
-    assert world.WORLD.entropy() < world.entropy("english")
 
 
 @every_script
@@ -131,29 +105,14 @@ def test_perfect_tokens_cost_together_what_the_story_costs(script: str) -> None:
 
 
 @every_script
-def test_what_follows_a_beginning_sums_to_one(script: str) -> None:
-    small = tiny_world()
-    told = [telling.text for telling in small.enumerate(script)]
-    letters = set("".join(told))
-    for cut in (0, 3, len(told[0]) // 2, len(told[0]) - 2, len(told[0])):
-        text = told[0][:cut]
-        here = math.exp(world.prefix_log_probability(text, script, small))
-        ends = math.exp(world.log_probability(text, script, small))
-        goes_on = [math.exp(world.prefix_log_probability(text + x, script, small)) for x in letters]
-        assert ends + math.fsum(goes_on) == pytest.approx(here, rel=1e-9)
-
-
-@every_script
-def test_prefix_probability_is_the_sum_over_the_stories_that_begin_so(script: str) -> None:
+def test_a_beginning_is_as_probable_as_all_stories_that_begin_so(script: str) -> None:
     small = tiny_world()
     told = list(small.enumerate(script))
-    for text in ("", told[0].text[:1], told[0].text[:80], told[5].text[:90], told[-1].text):
-        exact = math.fsum(
-            math.exp(telling.log_probability) for telling in told if telling.text.startswith(text)
-        )
+    for text in ("", told[0].text[:1], told[0].text[:80], told[5].text[:90], told[-1].text, "Xylophone"):
+        begun = [math.exp(telling.log_probability) for telling in told if telling.text.startswith(text)]
         found = math.exp(world.prefix_log_probability(text, script, small))
-        assert 0 < found == pytest.approx(exact, rel=1e-9)
-    assert world.prefix_log_probability("Xylophone", script, small) == -math.inf
+        assert found == pytest.approx(math.fsum(begun), rel=1e-9)
+        assert (found > 0) == (text != "Xylophone")
 
 
 @every_script
@@ -173,13 +132,6 @@ def test_stories_are_spaced_and_punctuated_as_they_should_be(script: str) -> Non
 def test_another_seed_is_another_text() -> None:
     assert not set(world.stories(300, seed=1)) & set(world.stories(300, seed=2))
     assert world.text(stories=3, seed=1).split("\n\n") == world.stories(3, seed=1)
-
-
-def test_global_random_state_is_left_alone() -> None:
-    random.seed(1)
-    before = random.getstate()
-    world.stories(2, seed=5)
-    assert random.getstate() == before
 
 
 def test_bad_arguments_are_refused_with_one_sentence() -> None:
@@ -216,9 +168,6 @@ def test_pinyin_follows_from_hanzi_one_to_one_over_whole_stories(name: str) -> N
         sounds = world.sample(7, "pinyin", index, WORLDS[name])
         assert hanzi.log_probability == sounds.log_probability
         assert len(list(WORLDS[name].derivations(sounds.text, "pinyin"))) == 1
-    assert world.entropy("hanzi", WORLDS[name]) == pytest.approx(
-        world.entropy("pinyin", WORLDS[name]), abs=1e-9
-    )
 
 
 def test_at_least_ten_sets_of_homophones_that_only_context_settles() -> None:
@@ -253,18 +202,14 @@ def test_text_that_is_not_of_the_world_has_none(script: str) -> None:
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.integers(0, 500), st.data())
 def test_a_spliced_text_is_read_at_least_to_the_splice(index: int, data: st.DataObject) -> None:
-    """Two stories cut and spliced: mostly nonsense, now and then a story; reading either must not fail."""
     script = data.draw(st.sampled_from(SCRIPTS))
     one, other = world.sample(1, script, index).text, world.sample(2, script, index).text
     cut = data.draw(st.integers(0, min(len(one), len(other))))
     spliced = one[:cut] + other[cut:]
-    story = world.parse(spliced, script)
     reading = world.read(spliced, script)
     assert cut <= reading.valid_characters <= len(spliced)
-    assert (story is not None) == (reading.story is not None)
-    if story is not None:
-        assert reading.consistent
-        assert len(reading.sentences) == len(story.frames)
+    assert reading.story == world.parse(spliced, script)
+    assert reading.story is None or reading.consistent
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
@@ -316,9 +261,8 @@ def test_a_foreign_sentence_is_ungrammatical_and_the_rest_is_read() -> None:
     story = world.sample(11).text
     head, rest = story.split(". ", 1)
     reading = world.read(f"{head}. The moon is cheese! {rest}")
-    assert [sentence.text for sentence in reading.sentences if sentence.beat is None] == [
-        "The moon is cheese!"
-    ]
+    foreign = [sentence.text for sentence in reading.sentences if sentence.beat is None]
+    assert foreign == ["The moon is cheese!"]
     assert reading.valid_sentences == 1
     assert reading.valid_characters == len(head) + 2
     assert not reading.consistent
