@@ -4,8 +4,6 @@ Masks are boolean, and True means *may look*, as for ``scaled_dot_product_attent
 (``nn.MultiheadAttention`` reads its boolean masks the other way round: there, True means *leave out*.)
 """
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor, nn
 
@@ -47,7 +45,7 @@ def attention_weights(queries: Tensor, keys: Tensor, mask: Tensor | None) -> Ten
     Shapes: queries (…, T, D), keys (…, S, D) and a mask that broadcasts to (…, T, S) give (…, T, S), each row
     summing to 1. Source: Vaswani et al. 2017, equation 1.
     """
-    scores = (queries * queries.shape[-1] ** -0.5) @ keys.transpose(-2, -1)  # (…, T, S)
+    scores = (queries * queries.shape[-1] ** -0.5) @ keys.mT  # (…, T, S)
     if mask is not None:
         scores = scores + torch.zeros_like(mask, dtype=scores.dtype).masked_fill(~mask, -torch.inf)
     return torch.softmax(scores, dim=-1)
@@ -76,14 +74,10 @@ def cos_sin(positions: Tensor, head_size: int, base: float = 10_000.0) -> Rotati
         raise ValueError(
             f"vectors of {head_size} components cannot be paired: rotate an even number of them."
         )
-    angles = positions.unsqueeze(-1) * _speeds(head_size, base, positions.device)  # (…, T, D)
-    return angles.cos(), angles.sin()
-
-
-@lru_cache  # the same for every token
-def _speeds(head_size: int, base: float, device: torch.device) -> Tensor:
-    speeds = base ** (-torch.arange(0, head_size, 2, device=device) / head_size)  # (D/2,)
-    return torch.cat([-speeds, speeds])  # (D,); cos does not see the sign, and sin turns it into its own
+    pairs = head_size // 2
+    speeds = torch.logspace(0, 1 / pairs - 1, pairs, base, device=positions.device)  # base^(−2i/D), (D/2,)
+    angles = positions.unsqueeze(-1) * torch.cat([-speeds, speeds])  # (…, T, D)
+    return angles.cos(), angles.sin()  # cos does not see the sign, and sin has it
 
 
 def turn(vectors: Tensor, rotation: Rotation) -> Tensor:

@@ -160,7 +160,8 @@ class Decoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.context, self.vocab_size = config.context, config.vocab_size
+        self.vocab_size, self.context = config.vocab_size, config.context
+        self.head_size = config.head_size or config.n_embd // config.n_head
         self.embedding = nn.Embedding(config.vocab_size, config.n_embd)
         if config.position == "learned":
             self.position_embedding = nn.Embedding(config.context, config.n_embd)
@@ -205,12 +206,12 @@ class Decoder(nn.Module):
         """Return what the blocks turn their queries and keys by; None if the model learned its positions."""
         if self.config.position == "learned":
             return None
-        return cos_sin(positions, self.blocks[0].attention.head_size, self.config.rotary_base)
+        return cos_sin(positions, self.head_size, self.config.rotary_base)
 
     def new_cache(self, batch_size: int) -> list[KeyValueCache]:
         """Return an empty cache for every block, with room for the whole context."""
-        heads, like = self.blocks[0].attention, self.embedding.weight
-        shape = (batch_size, heads.n_kv_head, self.context, heads.head_size)  # (B, G, context, D)
+        n_kv_head, like = self.config.n_kv_head or self.config.n_head, self.embedding.weight
+        shape = (batch_size, n_kv_head, self.context, self.head_size)  # (B, G, context, D)
         return [KeyValueCache(like.new_empty(shape), like.new_empty(shape)) for _ in self.blocks]
 
     def flops_per_token(self, length: int) -> int:
@@ -220,8 +221,7 @@ class Decoder(nn.Module):
         Attention takes 12 · n_layer · H · D · T more (Kaplan et al. 2020; Chowdhery et al. 2022, appendix B).
         """
         weights = sum(layer.weight.numel() for layer in self.modules() if isinstance(layer, nn.Linear))
-        heads = self.blocks[0].attention
-        return 6 * weights + 12 * len(self.blocks) * heads.n_head * heads.head_size * length
+        return 6 * weights + 12 * self.config.n_layer * self.config.n_head * self.head_size * length
 
     def _read(
         self, ids: Tensor, padding: Tensor | None = None, cache: list[KeyValueCache] | None = None

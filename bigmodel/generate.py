@@ -76,7 +76,6 @@ def next_logits(model: nn.Module, ids: Tensor, padding: Tensor | None = None) ->
     return _call(model, reader, ids[:, -fits:], padding=padding[:, -fits:])[:, -1]  # (B, V)
 
 
-@torch.no_grad()
 def draw_rows(
     model: nn.Module, ids: Tensor, length: int, sampling: Sampling = Sampling(), padding: Tensor | None = None
 ) -> Iterator[Tensor]:
