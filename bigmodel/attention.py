@@ -139,7 +139,7 @@ class Attention(nn.Module):
 
     def forward(
         self, x: Tensor, mask: Tensor | None, rotation: Rotation | None = None,
-        source: Tensor | None = None, cache: KeyValueCache | None = None,
+        cache: KeyValueCache | None = None, source: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
         """Return what each position gathers, (B, T, C).
 
@@ -147,8 +147,8 @@ class Attention(nn.Module):
             x: (B, T, C), the vectors that ask.
             mask: broadcasts to (B, H, T, S), True where a query may look; without one, everywhere.
             rotation: of the positions, from ``cos_sin``; without it, their order is not seen.
-            source: (B, S, C), the vectors that are looked at, if not x itself (cross-attention).
             cache: keeps the keys and values, and adds those of earlier calls: S is then all positions so far.
+            source: (B, S, C), the vectors that are looked at, if not x itself (cross-attention).
 
         Raises:
             ValueError: a rotation with a source, whose positions are counted by themselves.

@@ -143,7 +143,7 @@ class Block(nn.Module):
     def forward(
         self, x: Tensor, mask: Tensor | None, rotation: Rotation | None, cache: KeyValueCache | None = None
     ) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), mask, rotation, cache=cache)
+        x = x + self.attention(self.attention_norm(x), mask, rotation, cache)
         return x + self.feed_forward(self.feed_forward_norm(x))
 
 
