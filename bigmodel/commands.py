@@ -209,13 +209,11 @@ def train_tokenizer(kind: str, training: str, vocab_size: int | None) -> "Tokeni
 def generate(options: Namespace) -> None:
     """Stream the text that a run's model writes."""
     from bigmodel.checkpoint import load_run
-    from bigmodel.generate import stream
+    from bigmodel.generate import Sampling, stream
 
     run = load_run(options.run or latest_run())
-    pieces = stream(
-        run.model, run.tokenizer, options.prompt, options.length,
-        options.temperature, options.top_k, options.top_p, options.seed,
-    )  # fmt: skip
+    sampling = Sampling(options.temperature, options.top_k, options.top_p, options.seed)
+    pieces = stream(run.model, run.tokenizer, options.prompt, options.length, sampling)
     print(options.prompt, end="", flush=True)
     for piece in pieces:
         print(piece, end="", flush=True)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from bigmodel import pretrained, world
-from bigmodel.generate import generate_all
+from bigmodel.generate import Sampling, generate_all
 from bigmodel.ladder import excess
 
 
@@ -24,7 +24,7 @@ def test_the_shipped_files_are_small():
 
 def test_what_it_writes_is_mostly_of_the_world():
     model, tokenizer = pretrained.load()
-    texts = generate_all(model, tokenizer, [""] * 24, length=250, seed=3)
+    texts = generate_all(model, tokenizer, [""] * 24, length=250, sampling=Sampling(seed=3))
     assert sum(world.judge([text]).grammatical for text in texts) >= 12
 
 
