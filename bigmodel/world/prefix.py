@@ -72,5 +72,6 @@ def agreements(text: str, world: World, beat: Beat | None, story: Story) -> Iter
         for end, style, left in frame.follow(text, start, facts):
             p = style / len(script.frames[beat.name])
             for role, probabilities in outcomes.items():
-                p *= sum(probabilities[value] for value in left[role])
+                if left[role] != facts[role]:
+                    p *= sum(probabilities[value] for value in left[role])
             yield end, p
