@@ -142,10 +142,10 @@ def wordings(part: str | Slot, facts: Facts) -> list[tuple[str, Facts]]:
 def common_prefix(text: str, start: int, words: str) -> int:
     """How many characters of ``words`` stand in ``text`` at ``start``."""
     there = text[start : start + len(words)]
-    differing = (
-        length for length, (one, other) in enumerate(zip(words, there, strict=False)) if one != other
-    )
-    return next(differing, len(there))
+    for length, (one, other) in enumerate(zip(words, there, strict=False)):
+        if one != other:
+            return length
+    return len(there)
 
 
 @dataclass(frozen=True, eq=False)

@@ -120,9 +120,10 @@ def understand(
     frame: Frame, beat: Beat, text: str, start: int, known: Facts
 ) -> tuple[int, Sentence, Facts] | None:
     """What this frame, found at ``start``, states: its end, the sentence, and all that is known after it."""
-    end, facts = frame.match(text, start) or (start, {})
-    if end == start or not all(facts.values()):
+    found = frame.match(text, start)
+    if found is None or not all(found[1].values()):
         return None
+    end, facts = found
     after, contradicts = dict(known), []
     for role, values in ({role: frozenset(values) for role, values in beat.when} | facts).items():
         both = after.get(role, values) & values
