@@ -104,7 +104,7 @@ class KeyValueCache:
 
 
 class Attention(nn.Module):
-    """Multi-head attention: every head looks with its own queries at keys, and brings the values found there.
+    """Multi-head attention: every head looks with queries of its own at keys, and brings the values found there.
 
     Args:
         n_embd: C, components of the vectors that it reads and writes.

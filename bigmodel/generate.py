@@ -187,9 +187,9 @@ def generate_all(
     ]
 
 
-def _call(model: nn.Module, reader: nn.Module, ids: Tensor, **more: object) -> Tensor:
+def _call(model: nn.Module, reader: nn.Module | None, ids: Tensor, **more: object) -> Tensor:
     """Call a model so that the reader in it gets more than ids, inside of wrappers that may know of ids alone."""
-    if reader is model:
+    if reader is None or reader is model:
         return model(ids, **more)
 
     def add(_: nn.Module, ids_alone: tuple, known: dict) -> tuple[tuple, dict]:
