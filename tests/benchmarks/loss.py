@@ -16,6 +16,7 @@ from torch.utils.data import TensorDataset
 from benchmarks import measure
 from benchmarks.measure import Part
 from bigmodel import plot, text
+from bigmodel.checkpoint import Checkpoint
 from bigmodel.data import windows
 from bigmodel.decoder import Config, Decoder
 from bigmodel.model import num_parameters
@@ -141,8 +142,8 @@ def race(
                 history = train(
                     recipe.model, data, steps=recipe.steps * part // slices, learning_rate=recipe.learning_rate,
                     optimizer=recipe.optimizer, batch_size=recipe.batch_size, clip=recipe.clip,
-                    precision=recipe.precision, checkpoint=Path(folder) / f"{recipe.name}.pth",
-                    checkpoint_every=recipe.steps,
+                    precision=recipe.precision,
+                    checkpoint=Checkpoint(Path(folder) / f"{recipe.name}.pth", every=recipe.steps),
                 )  # fmt: skip
                 points[recipe.name].append((history.seconds, evaluate(recipe.model, some)))
     return {
