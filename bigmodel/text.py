@@ -103,12 +103,16 @@ def split(text: str, validation: float = 0.1, seed: int = 0) -> tuple[str, str]:
 
 def _pieces(text: str, validation: float) -> tuple[list[str], str]:
     """The different pieces of a text, in the unit that suits it, and what joins them."""
-    cuts = [(deduplicate(cut(text)), joint) for cut, joint in UNITS]
-    cuts = [(pieces, joint) for pieces, joint in cuts if len(pieces) >= 2]
+    cuts = []
+    for cut, joint in UNITS:
+        pieces = deduplicate(cut(text))
+        text = joint.join(pieces)  # so that no smaller unit meets again what a larger one removed
+        if len(pieces) >= 2:
+            cuts.append((pieces, joint))
     if not cuts:
         raise ValueError(
-            f"The text of {len(text):,} characters is too short to split: once duplicates are removed, it needs "
-            "two different paragraphs, lines or sentences at least."
+            f"The text is too short to split: it has {len(text):,} characters once duplicates are removed, and "
+            "needs two different paragraphs, lines or sentences at least."
         )
     for pieces, joint in cuts:
         if max(map(len, pieces)) <= validation * sum(map(len, pieces)):
@@ -281,9 +285,16 @@ def download(url: str, sha256: str) -> Path:
     try:
         return Path(pooch.retrieve(url, f"sha256:{sha256}", path=folder, downloader=fetch))
     except RequestException as error:
-        raise ConnectionError(f"{url} cannot be had now ({error}): check it, or try again later.") from None
+        answer = "cannot be reached" if error.response is None else f"answered {error.response.status_code}"
+        raise ConnectionError(
+            f"{url} {answer} ({type(error).__name__}): check the address and the connection, and run this again."
+        ) from None
     except OSError as error:
-        reason = error.strerror or error
-        raise type(error)(f"{url} cannot be stored in {folder} ({reason}): make room there.") from None
-    except ValueError as error:
-        raise ValueError(f"{url} holds another file than expected, which is not kept: {error}") from None
+        raise type(error)(
+            f"{url} cannot be stored in {folder} ({error.strerror or error}): make room there and run this again."
+        ) from None
+    except ValueError:
+        raise ValueError(
+            f"What came from {url} has not the SHA-256 {sha256}, and is not kept: run this again, and if that "
+            "repeats, the address holds another file now."
+        ) from None

@@ -20,7 +20,7 @@ from functools import cached_property, lru_cache
 from heapq import heapify, heappop, heappush
 from itertools import chain
 from math import inf
-from operator import add, index, itemgetter
+from operator import add, index
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -89,7 +89,6 @@ class Tokenizer(ABC):
         bytes_of = {number: token for token, number in vocabulary.items()}
         size = len(vocabulary) + len(set(specials.values()))
         self._bytes = [bytes_of.get(number, b"") for number in range(size)]
-        self._matches = re.compile(f"{pattern}|{CHARACTERS}").finditer  # every character is in some piece
         self._ids = lru_cache(maxsize=2**16)(self._ids_of_piece)
 
     @abstractmethod
@@ -135,17 +134,13 @@ class Tokenizer(ABC):
             if part in allowed:
                 ids.append(self.specials[part])
             else:
-                ids.extend(chain.from_iterable(map(self._ids, self._cut(part))))
+                ids.extend(chain.from_iterable(map(self._ids, cut(self.pattern, part))))
         return ids
 
     def pieces(self, text: str) -> list[str]:
         """``text`` cut into the pieces that ``encode`` writes one by one; no token reaches over a cut."""
         _check_text(text)
-        return list(self._cut(text))
-
-    def _cut(self, text: str) -> Iterator[str]:
-        """The pieces one at a time: a list of all would take many times the room of the text."""
-        return map(itemgetter(0), self._matches(text))
+        return list(cut(self.pattern, text))
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text that ``ids`` write. Special tokens are dropped; bytes that are no character become U+FFFD.
@@ -332,6 +327,27 @@ class BytePairTokenizer(Tokenizer):
         return cls(merges, _vocabulary(state), state["specials"], state["pattern"])
 
 
+def cut(pattern: str, text: str) -> Iterator[str]:
+    """The pieces of ``text``; a character that ``pattern`` leaves out is a piece of its own.
+
+    They are found a block at a time: a list of all would take many times the room of the text. The last pieces
+    of a block might go on behind its end, and are found again with the next.
+    """
+    return chain.from_iterable(_blocks(re.compile(f"{pattern}|{CHARACTERS}"), text))
+
+
+def _blocks(pattern: re.Pattern[str], text: str) -> Iterator[list[str]]:
+    start, size, again = 0, 2**16, 8
+    while start + size < len(text):
+        found = pattern.findall(text, start, start + size)
+        if len(found) > again:
+            yield found[:-again]
+            start += size - sum(map(len, found[-again:]))
+        else:
+            size *= 2  # one piece fills the block
+    yield pattern.findall(text, start)
+
+
 def count_pieces(text: str, pattern: str) -> Counter[str]:
     """How often each piece of a text to train on occurs; special tokens written in it are cut out before.
 
@@ -341,8 +357,7 @@ def count_pieces(text: str, pattern: str) -> Counter[str]:
     _check_text(text)
     if not text:
         raise ValueError("the text to train on is empty: give it at least one character")
-    matches = map(re.compile(pattern).finditer, re.split(_any_of(SPECIALS), text))
-    return Counter(map(itemgetter(0), chain.from_iterable(matches)))
+    return Counter(chain.from_iterable(cut(pattern, part) for part in re.split(_any_of(SPECIALS), text)))
 
 
 def learn_merges(pieces: Mapping[str, int], n: int) -> list[tuple[bytes, bytes]]:

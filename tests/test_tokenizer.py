@@ -27,6 +27,7 @@ from bigmodel.tokenizer import (
     Tokenizer,
     WordTokenizer,
     count_pieces,
+    cut,
     decode_stream,
     from_readable,
     learn_merges,
@@ -328,6 +329,14 @@ def test_a_merge_that_makes_a_token_again_gives_it_the_same_id() -> None:
 
 
 # ---------------------------------------------------------------- long texts
+
+
+@pytest.mark.parametrize("pattern", [CHARACTERS, WORDS, CHUNKS, "x+", r"\s+(?!\S)|\S+"])
+@given(st.data())
+def test_a_long_text_is_cut_where_a_whole_one_is(pattern: str, data: st.DataObject) -> None:
+    around = data.draw(st.integers(2**16 - 60, 2**16 + 60))
+    text = "x" * around + data.draw(some_text) + "  x" * 30_000 + data.draw(some_text) + ENGLISH
+    assert list(cut(pattern, text)) == re.findall(f"{pattern}|(?s:.)", text)
 
 
 def test_a_long_text_takes_little_more_memory_than_its_ids() -> None:
