@@ -341,8 +341,9 @@ def _blocks(pattern: re.Pattern[str], text: str) -> Iterator[list[str]]:
     while start + size < len(text):
         found = pattern.findall(text, start, start + size)
         if len(found) > again:
-            yield found[:-again]
             start += size - sum(map(len, found[-again:]))
+            del found[-again:]
+            yield found
         else:
             size *= 2  # one piece fills the block
     yield pattern.findall(text, start)
@@ -517,7 +518,7 @@ def _any_of(names: Iterable[str]) -> str:
 def _check_text(text: str) -> None:
     if not isinstance(text, str):
         raise ValueError(f"a tokenizer reads text (str), not {type(text).__name__}")
-    if half := re.search(r"[\ud800-\udfff]", text):
+    if not text.isascii() and (half := re.search(r"[\ud800-\udfff]", text)):
         place = f"{half[0]!r} at position {half.start()}"
         raise ValueError(f"{place} is half of a surrogate pair, not a character: remove it")
 

@@ -2,7 +2,6 @@ import codecs
 import hashlib
 import os
 import random
-import re
 import subprocess
 import sys
 import sysconfig

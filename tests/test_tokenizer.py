@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bigmodel.tokenizer import (
@@ -332,6 +332,7 @@ def test_a_merge_that_makes_a_token_again_gives_it_the_same_id() -> None:
 
 
 @pytest.mark.parametrize("pattern", [CHARACTERS, WORDS, CHUNKS, "x+", r"\s+(?!\S)|\S+"])
+@settings(max_examples=8)
 @given(st.data())
 def test_a_long_text_is_cut_where_a_whole_one_is(pattern: str, data: st.DataObject) -> None:
     around = data.draw(st.integers(2**16 - 60, 2**16 + 60))
