@@ -337,7 +337,7 @@ def cut(pattern: str, text: str) -> Iterator[str]:
 
 
 def _blocks(pattern: re.Pattern[str], text: str) -> Iterator[list[str]]:
-    start, size, again = 0, 2**16, 8
+    start, size, again = 0, 2**17, 8
     while start + size < len(text):
         found = pattern.findall(text, start, start + size)
         if len(found) > again:
@@ -518,9 +518,11 @@ def _any_of(names: Iterable[str]) -> str:
 def _check_text(text: str) -> None:
     if not isinstance(text, str):
         raise ValueError(f"a tokenizer reads text (str), not {type(text).__name__}")
-    if not text.isascii() and (half := re.search(r"[\ud800-\udfff]", text)):
-        place = f"{half[0]!r} at position {half.start()}"
-        raise ValueError(f"{place} is half of a surrogate pair, not a character: remove it")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        broken = f"{text[error.start]!r} at position {error.start}"
+        raise ValueError(f"{broken} is half of a surrogate pair, not a character: remove it") from None
 
 
 def _check_size(vocab_size: int, possible: float = inf) -> None:

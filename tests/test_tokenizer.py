@@ -335,7 +335,7 @@ def test_a_merge_that_makes_a_token_again_gives_it_the_same_id() -> None:
 @settings(max_examples=8)
 @given(st.data())
 def test_a_long_text_is_cut_where_a_whole_one_is(pattern: str, data: st.DataObject) -> None:
-    around = data.draw(st.integers(2**16 - 60, 2**16 + 60))
+    around = data.draw(st.integers(2**17 - 60, 2**17 + 60))
     text = "x" * around + data.draw(some_text) + "  x" * 30_000 + data.draw(some_text) + ENGLISH
     assert list(cut(pattern, text)) == re.findall(f"{pattern}|(?s:.)", text)
 
@@ -347,7 +347,7 @@ def test_a_long_text_takes_little_more_memory_than_its_ids() -> None:
     ids = tokenizer.encode(text)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 12 * len(ids)  # a list of the pieces alone has 8 bytes for each, and 50 for its text
+    assert peak < 20 * len(ids)  # a list of the pieces alone has 8 bytes for each, and 50 for its text
 
 
 def test_one_long_piece_takes_no_quadratic_time() -> None:
