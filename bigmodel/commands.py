@@ -4,11 +4,9 @@ Only the standard library is imported at the top: parts of this run before anyth
 """
 
 import os
-import re
 import sys
 import time
 from argparse import Namespace
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -121,7 +119,7 @@ def pretrain(options: Namespace) -> int:
     folder = options.folder or Path("runs") / name
     print(f"Reading {options.text or 'the Python documentation'}", flush=True)
     training, fresh = text.split(
-        text.read(options.text) if options.text else text.python_docs(), seed=options.seed
+        text.load(options.text) if options.text else text.python_docs(), seed=options.seed
     )
     print(f"Training the tokenizer on {len(training):,} characters", flush=True)
     tokenizer = train_tokenizer(options.tokenizer, training, options.vocab_size)
@@ -198,9 +196,9 @@ def train_tokenizer(kind: str, training: str, vocab_size: int | None) -> "Tokeni
     if kind == "bpe":
         if vocab_size is not None:
             return tokenizer.BytePairTokenizer.train(training, vocab_size)
-        room = VOCAB_SIZE - len(tokenizer.SPECIALS) - len(tokenizer.BYTES)
+        room = VOCAB_SIZE - tokenizer.SMALLEST
         return tokenizer.BytePairTokenizer(
-            tokenizer.learn_merges(Counter(re.findall(tokenizer.CHUNKS, training)), room)
+            tokenizer.learn_merges(tokenizer.count_pieces(training, tokenizer.CHUNKS), room)
         )
     other = tokenizer.CharacterTokenizer if kind == "characters" else tokenizer.WordTokenizer
     return other.train(training, vocab_size or min(VOCAB_SIZE, other.train(training).vocab_size))

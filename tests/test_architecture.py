@@ -11,7 +11,6 @@ PACKAGE = Path(bigmodel.__file__).parent
 # A module imports only from those before it.
 LAYERS = [
     {"files", "display", "world", "schedule", "optimizer"},
-    {"download"},
     {"text", "tokenizer"},
     {"data"},
     {"model", "attention"},
