@@ -52,7 +52,7 @@ def execute(
     kernel = AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
     client = Client(
         node, km=kernel, timeout=None, record_timing=False, store_widget_state=False,
-        on_cell_complete=lambda cell, cell_index: after_cell(),
+        on_cell_executed=lambda cell, cell_index, execute_reply: after_cell(),
     )  # fmt: skip
     failure = None
     try:
