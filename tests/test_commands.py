@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.error import URLError
 from urllib.request import urlopen
 
 import nbformat
@@ -55,6 +56,17 @@ def finish(process):
     """Wait for a command: its exit status, what it wrote, and what it complained of."""
     out, err = process.communicate(timeout=120)
     return process.returncode, out, err
+
+
+def fetched(url):
+    """What a server answers, which says its address a moment before it listens."""
+    for _ in range(100):
+        try:
+            with urlopen(url) as answer:
+                return answer.read()
+        except URLError:
+            time.sleep(0.1)
+    pytest.fail(f"nothing answers at {url}")
 
 
 @pytest.fixture
@@ -150,10 +162,8 @@ def test_lab_opens_the_first_notebook_of_the_learners_copies_and_asks_nothing_of
         )
         assert address[2].startswith("/tree/my-notebooks/01_concepts.ipynb?token=")
         token = address[2].partition("?")[2]
-        with urlopen(
-            f"{address[1]}/lab/api/settings/@jupyterlab/apputils-extension:notification?{token}"
-        ) as answer:
-            settings = json.load(answer)["schema"]["properties"]
+        url = f"{address[1]}/lab/api/settings/@jupyterlab/apputils-extension:notification?{token}"
+        settings = json.loads(fetched(url))["schema"]["properties"]
         assert settings["fetchNews"]["default"] == "false"
         assert settings["checkForUpdates"]["default"] is False
     finally:
