@@ -35,21 +35,6 @@ def test_a_spread_is_the_median_between_its_quartiles():
     assert str(measure.Spread(0.5, 0.5, 0.5)) == "0.50"
 
 
-def test_a_table_is_markdown_whose_columns_stand_straight():
-    assert measure.table(("way", "tokens/s"), [("ours", "1,000"), ("transformers", "7")]).splitlines() == [
-        "| way          | tokens/s |",
-        "| -------------|--------- |",
-        "| ours         |    1,000 |",
-        "| transformers |        7 |",
-    ]
-
-
-def test_the_machine_is_described():
-    facts = dict(measure.machine().rows)
-    assert torch.__version__ in facts["system, Python, torch"]
-    assert facts["matrix product, float32"].endswith("GFLOP/s")
-
-
 def test_the_floor_is_measured_from_above(tmp_path):
     part = floor.run(tmp_path, steps=2, stories=4)
     assert part.rows[-1][0] == "float32"
@@ -161,20 +146,6 @@ def test_scaling_has_its_rows_and_pictures(tmp_path):
     assert pictures(tmp_path) == {"scaling_context", "scaling_profile"}
 
 
-@pytest.mark.parametrize(
-    ("operation", "kind"),
-    [
-        ("aten::mm", "matrix products"),
-        ("aten::_softmax_backward_data", "softmax and loss"),
-        ("aten::native_layer_norm", "layer norm"),
-        ("aten::add_", "sums, products, roots"),
-        ("autograd::engine", "everything else"),
-    ],
-)
-def test_operations_have_a_kind(operation, kind):
-    assert scaling.kind_of(operation) == kind
-
-
 def test_notebooks_are_executed_one_after_the_other_in_one_folder(tmp_path):
     notebooks = [tmp_path / "1_writes.ipynb", tmp_path / "2_reads.ipynb"]
     sources = ["import json, re\nopen('left', 'w').write(json.dumps(1))", "assert open('left').read() == '1'"]
@@ -187,13 +158,6 @@ def test_notebooks_are_executed_one_after_the_other_in_one_folder(tmp_path):
         "python -m bigmodel --version",
         "first text of a model of one's own",
     ]
-
-
-def test_a_notebook_that_fails_is_named(tmp_path):
-    path = tmp_path / "3_fails.ipynb"
-    path.write_text(writes(new_notebook(cells=[new_code_cell("1 / 0")])), encoding="utf-8")
-    with pytest.raises(ValueError, match="3_fails: code cell 1 raised ZeroDivisionError"):
-        course.run(tmp_path, [path], first_text=[])
 
 
 # The command
