@@ -7,7 +7,7 @@ import re
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
-from bigmodel import course
+from bigmodel.lab import course
 
 IGNORE = "nbval-ignore-output"
 MACHINE = re.compile(r"/(home|root|tmp|Users|var/folders)/|[A-Z]:\\|site-packages|0x[0-9a-f]{6,}")
@@ -102,7 +102,9 @@ def test_there_are_notebooks_and_each_is_numbered():
 
 
 def test_every_figure_is_written_by_a_notebook():
-    sources = [course.source(cell) for path in course.originals() for cell in course.read(path)["cells"]]
+    sources = [
+        course.source(cell) for path in course.originals() for cell in course.load_notebook(path)["cells"]
+    ]
     orphans = [
         figure.name
         for figure in course.FIGURES.glob("[!.]*")
