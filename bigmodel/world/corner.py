@@ -27,7 +27,7 @@ CORNER = WORLD.restrict(
     friend=("seal", "crab", "fox", "seagull"),
     trigger=("sneeze", "bread", "hiccup", "dream"),
     clue=("crumbs", "footprints"),
-    ending=("joy", "sleep", "keep", "hug"),
+    ending=("joy", "sleep", "keep"),
     glad=("happy", "proud", "merry"),
     antic=("leg", "somersaults", "moon", "cow"),
 ).with_style(3)
