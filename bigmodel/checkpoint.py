@@ -219,9 +219,7 @@ def _read_config(path: Path) -> tuple[nn.Module, dict[str, str]]:
 def _with_shared(model: nn.Module, once: dict[str, Tensor]) -> dict[str, Tensor]:
     """The weights under every name that they have in the model; a tied one was saved under the first alone."""
     first: dict[int, str] = {}
-    names = {
-        name: first.setdefault(id(weight), name) for name, weight in model.state_dict(keep_vars=True).items()
-    }
+    names = {name: first.setdefault(id(weight), name) for name, weight in model.state_dict(keep_vars=True).items()}
     again = {name: once[other] for name, other in names.items() if name not in once and other in once}
     return once | again
 
@@ -348,9 +346,7 @@ def interruptible() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def check_arguments(
-    data: TensorDataset, steps: int, batch_size: int, clip: float | None, precision: str
-) -> None:
+def check_arguments(data: TensorDataset, steps: int, batch_size: int, clip: float | None, precision: str) -> None:
     """Refuse what no training can be made of.
 
     Raises:
@@ -360,9 +356,7 @@ def check_arguments(
         if value < 1:
             raise ValueError(f"{name} is {value}, but it counts something: use 1 or more.")
     if clip is not None and not clip > 0:
-        raise ValueError(
-            f"clip is {clip}, but a norm is above 0: use 1.0, or None to leave gradients as they are."
-        )
+        raise ValueError(f"clip is {clip}, but a norm is above 0: use 1.0, or None to leave gradients as they are.")
     if precision not in ("float32", "bfloat16"):
         raise ValueError(f'precision is "{precision}", but train() knows "float32" and "bfloat16".')
     if len(data) == 0:

@@ -31,9 +31,7 @@ def windows(ids: Sequence[int] | Tensor, length: int, stride: int | None = None)
         raise ValueError(f"a window of {length} tokens every {stride} is not possible: both are at least 1.")
     ids = torch.as_tensor(ids, dtype=torch.long)  # (tokens,)
     if ids.ndim != 1:
-        raise ValueError(
-            f"ids have the shape {tuple(ids.shape)}, but one text is one row of ids: flatten them."
-        )
+        raise ValueError(f"ids have the shape {tuple(ids.shape)}, but one text is one row of ids: flatten them.")
     if len(ids) < length + 1:
         raise ValueError(
             f"the text has {len(ids)} tokens, but a window of {length} with its targets needs {length + 1}: "

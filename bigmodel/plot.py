@@ -71,9 +71,7 @@ def axes(title: str, x: str, y: str, width: float = 7.5, height: float = 3.8) ->
 def panels(titles: Sequence[str], x: str, y: str, width: float = 9.0, height: float = 3.6) -> list[Axes]:
     """Start several pictures side by side that share their axes, for comparing."""
     with mpl.rc_context(STYLE):
-        _, row = plt.subplots(
-            1, len(titles), figsize=(width, height), sharex=True, sharey=True, squeeze=False
-        )
+        _, row = plt.subplots(1, len(titles), figsize=(width, height), sharex=True, sharey=True, squeeze=False)
         for ax, title in zip(row[0], titles, strict=True):
             ax.set(title=title, xlabel=x)
         row[0, 0].set_ylabel(y)

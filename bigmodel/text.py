@@ -34,9 +34,7 @@ def lines(text: str) -> list[str]:
 
 # A Latin full stop ends a sentence before a space only (3.14 is a number); a Chinese one needs no space,
 # and takes the closing quote behind it along.
-SENTENCE_END = re.compile(
-    r"(?<=[.!?…।؟۔]\s)|(?<=[。！？])(?![。！？”’」』）])|(?<=[。！？][”’」』）])(?![”’」』）])"
-)
+SENTENCE_END = re.compile(r"(?<=[.!?…।؟۔]\s)|(?<=[。！？])(?![。！？”’」』）])|(?<=[。！？][”’」』）])(?![”’」』）])")
 
 
 def sentences(text: str) -> list[str]:
@@ -84,9 +82,7 @@ def split(text: str, validation: float = 0.1, seed: int = 0) -> tuple[str, str]:
         ValueError: The share is not between 0 and 1, or the text has no two different pieces.
     """
     if not 0 < validation < 1:
-        raise ValueError(
-            f"validation is the share held out, between 0 and 1 (such as 0.1), not {validation}."
-        )
+        raise ValueError(f"validation is the share held out, between 0 and 1 (such as 0.1), not {validation}.")
     pieces, joint = _pieces(text, validation)
     draw = random.Random(seed).random
     shuffled = [position for _, position in sorted((draw(), position) for position in range(len(pieces)))]

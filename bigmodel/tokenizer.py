@@ -158,9 +158,7 @@ class Tokenizer(ABC):
         for number in numbers:
             if not 0 <= number < self.vocab_size:
                 known = f"0 to {self.vocab_size - 1}"
-                raise ValueError(
-                    f"id {number} is not in this vocabulary ({known}): use the tokenizer it is from"
-                )
+                raise ValueError(f"id {number} is not in this vocabulary ({known}): use the tokenizer it is from")
         return numbers
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -203,9 +201,7 @@ class LongestMatch(Tokenizer):
             ValueError: The text is empty, or has too few different pieces for ``vocab_size``.
         """
         counts = count_pieces(text, cls.learns)
-        learned = sorted(
-            (-count, piece.encode()) for piece, count in counts.items() if len(piece.encode()) > 1
-        )
+        learned = sorted((-count, piece.encode()) for piece, count in counts.items() if len(piece.encode()) > 1)
         possible = SMALLEST + len(learned)
         vocab_size = possible if vocab_size is None else vocab_size
         _check_size(vocab_size, possible)

@@ -53,9 +53,7 @@ def evaluate(model: nn.Module, data: TensorDataset, batch_size: int = 64) -> flo
     """
     tokens = int((data.tensors[1] != IGNORE_INDEX).sum())
     if tokens == 0:
-        raise ValueError(
-            "the data have no target that counts, so their mean loss does not exist: take other data."
-        )
+        raise ValueError("the data have no target that counts, so their mean loss does not exist: take other data.")
     return -log_probabilities(model, data, batch_size).sum().item() / tokens
 
 

@@ -98,11 +98,7 @@ def test_no_global_chance_is_touched(path):
 
 
 def test_the_package_imports_nothing_heavy_by_itself():
-    assert not [
-        node
-        for node in tree_of(PACKAGE / "__init__.py").body
-        if isinstance(node, ast.Import | ast.ImportFrom)
-    ]
+    assert not [node for node in tree_of(PACKAGE / "__init__.py").body if isinstance(node, ast.Import | ast.ImportFrom)]
 
 
 # Each name is needed
@@ -141,9 +137,7 @@ def test_each_public_name_is_used_by_a_notebook_or_by_another_module():
         if part(path) == "lab":
             continue
         # __init__ only passes names on
-        others = [
-            names_in(tree_of(other)) for other in SOURCES if other != path and other.name != "__init__.py"
-        ]
+        others = [names_in(tree_of(other)) for other in SOURCES if other != path and other.name != "__init__.py"]
         used = notebooks.union(names_in_signatures(path), *others)
         defined = [node for node in tree_of(path).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
         names = {node.name for node in defined if not node.name.startswith("_") and node.name not in used}

@@ -95,9 +95,7 @@ def test_the_peers_see_no_token_that_is_yet_to_come(model):
     peer = model(TINY)
     ids = torch.arange(8)[None]
     changed = torch.cat([ids[:, :-1], ids[:, :1]], dim=1)
-    first, second = (
-        output if torch.is_tensor(output) else output.logits for output in (peer(ids), peer(changed))
-    )
+    first, second = (output if torch.is_tensor(output) else output.logits for output in (peer(ids), peer(changed)))
     torch.testing.assert_close(first[:, :-1], second[:, :-1])
     assert not torch.allclose(first[:, -1], second[:, -1])
 

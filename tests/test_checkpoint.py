@@ -109,9 +109,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
 
 def test_weights_of_other_sizes_are_refused_and_change_nothing():
     model = new_model(0)
-    with pytest.raises(
-        ValueError, match=r"of another model: encoder.weight .*\(4, 3\) there and .*\(9, 3\) here"
-    ):
+    with pytest.raises(ValueError, match=r"of another model: encoder.weight .*\(4, 3\) there and .*\(9, 3\) here"):
         fit_weights(BigModel(3, 9, 5), BigModel(3, 4, 5).state_dict(), "big_model.pth")
     with pytest.raises(ValueError, match="of nothing there"):
         fit_weights(model, {"1.encoder.weight": model[1].encoder.weight.detach() + 1}, "big_model.pth")
@@ -142,9 +140,7 @@ def test_a_run_whose_files_do_not_belong_together_is_refused(tmp_path):
     save_run(tmp_path / "run", new_model(0), TOKENIZER)
     save_run(tmp_path / "other", new_model(1), TOKENIZER)
     (tmp_path / "other" / "model.safetensors").replace(tmp_path / "run" / "model.safetensors")
-    with pytest.raises(
-        ValueError, match=r"model\.safetensors is not the file that config\.json was written for"
-    ):
+    with pytest.raises(ValueError, match=r"model\.safetensors is not the file that config\.json was written for"):
         load_run(tmp_path / "run")
     (tmp_path / "run" / "model.safetensors").unlink()
     with pytest.raises(FileNotFoundError, match=r"model\.safetensors"):

@@ -19,18 +19,14 @@ from nbformat.v4 import new_code_cell, new_notebook
 from bigmodel.lab import course, environment, models, shell
 
 ROOT = Path(__file__).resolve().parent.parent
-TEXT = "\n\n".join(
-    f"The fox number {number} sat by the harbour and counted {number * 7} boats" for number in range(60)
-)
+TEXT = "\n\n".join(f"The fox number {number} sat by the harbour and counted {number * 7} boats" for number in range(60))
 SMALL = ["--hidden-size", "8", "--context", "2", "--batch-size", "2"]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one program there")
 
 
 def add_notebook(folder, name, *sources):
     folder.mkdir(exist_ok=True)
-    nbformat.write(
-        new_notebook(cells=[new_code_cell(source) for source in sources]), folder / f"{name}.ipynb"
-    )
+    nbformat.write(new_notebook(cells=[new_code_cell(source) for source in sources]), folder / f"{name}.ipynb")
 
 
 @pytest.fixture
@@ -135,9 +131,7 @@ def test_a_file_that_cannot_be_written_is_named(capsys, elsewhere):
     assert "page" in capsys.readouterr().err.splitlines()[-1]
 
 
-@pytest.mark.parametrize(
-    "name", ["", "lab", "test", "bench", "run", "reset", "pretrain", "generate", "regenerate"]
-)
+@pytest.mark.parametrize("name", ["", "lab", "test", "bench", "run", "reset", "pretrain", "generate", "regenerate"])
 def test_help_explains_and_gives_examples(capsys, name):
     assert exit_status(*name.split(), "--help") == 0
     text = capsys.readouterr().out
@@ -188,9 +182,7 @@ def test_run_lists_executes_and_fails_in_a_sentence(checkout):
 
 @posix
 def test_ctrl_c_ends_run_with_one_sentence_and_130(checkout):
-    add_notebook(
-        checkout / "notebooks", "03_pretraining", "open('begun', 'w').close()\nimport time; time.sleep(60)"
-    )
+    add_notebook(checkout / "notebooks", "03_pretraining", "open('begun', 'w').close()\nimport time; time.sleep(60)")
     process = start("run", "03")
     while not Path("my-notebooks/begun").exists():
         time.sleep(0.05)

@@ -159,9 +159,7 @@ Image(bytes.fromhex("89504e470d0a1a0a"), format="png")
 
 
 def test_regenerating_twice_changes_no_byte_and_updates_the_figures(folders):
-    path = write(
-        folders / "notebooks" / "01_first.ipynb", new_markdown_cell("Title"), code(DRAWS), code(PICTURE)
-    )
+    path = write(folders / "notebooks" / "01_first.ipynb", new_markdown_cell("Title"), code(DRAWS), code(PICTURE))
     ids = [cell["id"] for cell in course.load_notebook(path)["cells"]]
     assert execution.regenerate(path) == (True, None)
     first = path.read_bytes()
@@ -197,9 +195,7 @@ def test_a_notebook_that_fails_is_not_written(folders):
 
 # Pages
 
-FETCHES = re.compile(
-    r"""(?:src|href|data-src)\s*=\s*["'](?!data:|#)|@import|url\(\s*["']?(?!data:|#)|import\("""
-)
+FETCHES = re.compile(r"""(?:src|href|data-src)\s*=\s*["'](?!data:|#)|@import|url\(\s*["']?(?!data:|#)|import\(""")
 
 
 def html(*cells, folder):
@@ -242,6 +238,4 @@ def test_formulas_of_several_lines_have_rows(name):
 
 
 def test_dollars_in_code_are_no_formulas(tmp_path):
-    assert "<math" not in html(
-        new_markdown_cell("`$HOME$`\n\n```\n$x$\n```\n"), code("'$x$'"), folder=tmp_path
-    )
+    assert "<math" not in html(new_markdown_cell("`$HOME$`\n\n```\n$x$\n```\n"), code("'$x$'"), folder=tmp_path)

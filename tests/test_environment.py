@@ -131,9 +131,7 @@ def test_both_lists_of_what_is_needed_name_the_same_packages():
         (project["optional-dependencies"]["test"], environment.TESTING),
     ):
         assert {name.partition(">")[0] for name in listed} == environment.pins(requirements).keys()
-    assert {"torch", "jupyter", "matplotlib", "numpy", "nbval"} <= environment.pins(
-        environment.LEARNING
-    ).keys()
+    assert {"torch", "jupyter", "matplotlib", "numpy", "nbval"} <= environment.pins(environment.LEARNING).keys()
 
 
 def test_call_returns_the_exit_status_and_imports_this_checkout():
@@ -178,9 +176,7 @@ def test_the_pythons_that_the_pins_serve_are_accepted(monkeypatch, version):
 
 
 def test_until_the_environment_exists_only_the_standard_library_is_imported():
-    code = (
-        "import sys; from bigmodel.lab import shell; print(*{name.partition('.')[0] for name in sys.modules})"
-    )
+    code = "import sys; from bigmodel.lab import shell; print(*{name.partition('.')[0] for name in sys.modules})"
     # -S: without site-packages, as in a bare Python
     child = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert child.returncode == 0, child.stderr

@@ -60,9 +60,7 @@ def stream(text, name="stdout"):
 
 
 def result(**data):
-    return nbformat.v4.new_output(
-        "execute_result", data={"text/" + kind: text for kind, text in data.items()}
-    )
+    return nbformat.v4.new_output("execute_result", data={"text/" + kind: text for kind, text in data.items()})
 
 
 def test_outputs_of_every_kind_of_text_are_evened_out_and_others_left_to_nbval():

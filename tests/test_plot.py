@@ -30,9 +30,7 @@ def test_a_loss_picture_draws_the_numbers_it_was_given():
 def test_the_floor_is_the_only_dashed_rung_and_rungs_keep_their_colours():
     ax = plot.rungs(plot.axes("t", "x", "y"), dict.fromkeys(plot.RUNG_COLOURS, 1.0))
     styles = [(line.get_color(), line.get_linestyle()) for line in ax.get_lines()]
-    assert styles == [
-        (colour, "--" if name == "floor" else "-") for name, colour in plot.RUNG_COLOURS.items()
-    ]
+    assert styles == [(colour, "--" if name == "floor" else "-") for name, colour in plot.RUNG_COLOURS.items()]
 
 
 def test_rungs_have_different_colours():

@@ -98,9 +98,7 @@ def test_the_seed_draws_the_paragraphs_and_nothing_else_random_is_touched():
 
 def test_the_draw_is_the_promised_one_on_every_python():
     whole = "\n\n".join(f"p{number}" for number in range(10))
-    assert (
-        split(whole, seed=0)[1] == "p3"
-    )  # the fourth of random.Random(0)'s first ten numbers is the smallest
+    assert split(whole, seed=0)[1] == "p3"  # the fourth of random.Random(0)'s first ten numbers is the smallest
 
 
 NOVEL = "\n".join(f"　　第{number}回，他走到门前，敲了{number}下。" for number in range(60))
@@ -231,9 +229,7 @@ def test_a_python_without_sources_still_has_its_topics(tmp_path, monkeypatch):
 
 def test_a_python_without_documentation_is_refused(tmp_path, monkeypatch):
     library(tmp_path, monkeypatch, {})
-    with pytest.raises(
-        FileNotFoundError, match=r"neither pydoc_data nor the sources.*load a text of your own"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"neither pydoc_data nor the sources.*load a text of your own"):
         python_docs()
 
 

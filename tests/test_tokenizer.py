@@ -41,8 +41,7 @@ ENGLISH = (
     "def seek(place, n=12):\n    return place if n > 3 else 'attic'\n"
 )
 CHINESE = (
-    "一天早上，米娅把小钥匙藏在阁楼里。“钥匙在哪儿？”狐狸问，米娅没有说。\n"
-    "狐狸去了港口、花园和老房子，都没有找到。"
+    "一天早上，米娅把小钥匙藏在阁楼里。“钥匙在哪儿？”狐狸问，米娅没有说。\n狐狸去了港口、花园和老房子，都没有找到。"
 )
 SMALLEST = 259
 TOKENIZERS = [

@@ -135,9 +135,7 @@ def test_a_killed_process_leaves_a_whole_checkpoint_to_go_on_from(tmp_path, step
             if line.strip() == str(step):
                 process.kill()
                 break
-    resumed = subprocess.run(
-        [*command, "0"], env=environment, capture_output=True, text=True, check=True
-    ).stdout
+    resumed = subprocess.run([*command, "0"], env=environment, capture_output=True, text=True, check=True).stdout
     first_step = int(resumed.split()[0])
     assert 0 < first_step <= step + 2  # it went on, and did not begin again further back than one checkpoint
     assert resumed.splitlines()[-1] == f"losses {run(new_model()).losses}"
@@ -225,9 +223,7 @@ def test_training_leaves_the_global_generator_alone():
 def test_a_clipped_gradient_is_as_long_as_the_clip_at_most():
     model, reference = new_model(), new_model()
     train(model, DATA, steps=1, learning_rate=1.0, clip=1e-3)
-    moved = torch.cat(
-        [(a - b).flatten() for a, b in zip(model.parameters(), reference.parameters(), strict=True)]
-    )
+    moved = torch.cat([(a - b).flatten() for a, b in zip(model.parameters(), reference.parameters(), strict=True)])
     assert moved.norm().item() == pytest.approx(1e-3, rel=1e-3)
 
 
@@ -259,9 +255,7 @@ def test_bfloat16_trains_to_nearly_the_same_loss():
 
 def test_a_loss_that_is_no_number_stops_with_a_sentence_before_the_weights_are_lost():
     model = new_model()
-    with pytest.raises(
-        FloatingPointError, match=r"became (nan|inf) at step \d+, with a learning rate of 1e\+30"
-    ):
+    with pytest.raises(FloatingPointError, match=r"became (nan|inf) at step \d+, with a learning rate of 1e\+30"):
         train(model, DATA, steps=30, learning_rate=1e30)
 
 
@@ -320,9 +314,7 @@ def test_a_model_is_not_shown_columns_in_which_nothing_counts():
     model.register_forward_pre_hook(lambda module, shown: seen.append(tuple(shown[0].shape)))
     history = train(model, TensorDataset(inputs, targets), steps=2, learning_rate=0.1, batch_size=4)
     assert seen == [(4, 2), (4, 2)]
-    short = train(
-        new_model(), TensorDataset(inputs[:, :2], targets[:, :2]), steps=2, learning_rate=0.1, batch_size=4
-    )
+    short = train(new_model(), TensorDataset(inputs[:, :2], targets[:, :2]), steps=2, learning_rate=0.1, batch_size=4)
     assert history.losses == short.losses
 
 
@@ -364,9 +356,7 @@ def test_two_processes_end_where_one_ends_with_batches_twice_as_large(tmp_path):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-c", textwrap.dedent(TWO)]
-    both = [
-        subprocess.Popen([*command, str(rank), str(port), str(tmp_path)], env=environment) for rank in (0, 1)
-    ]
+    both = [subprocess.Popen([*command, str(rank), str(port), str(tmp_path)], env=environment) for rank in (0, 1)]
     assert [process.wait(timeout=120) for process in both] == [0, 0]
     alone = new_model()
     train(alone, DATA, steps=20, learning_rate=0.1, batch_size=8, clip=1.0)

@@ -34,9 +34,7 @@ VALUES = """
 def tiny_world() -> world.World:
     """Small enough to enumerate, yet with every plot, every helper and every ending."""
     values = dict(one.split("=") for one in VALUES.split())
-    return world.WORLD.restrict(
-        frames=1, ways=1, **{role: tuple(some.split(",")) for role, some in values.items()}
-    )
+    return world.WORLD.restrict(frames=1, ways=1, **{role: tuple(some.split(",")) for role, some in values.items()})
 
 
 # Probability.
@@ -321,7 +319,5 @@ def test_instructions_and_preferences_can_be_checked(script: str) -> None:
         assert better.instruction.followed_by(better.chosen)
         assert not better.instruction.followed_by(better.rejected)
         assert world.read(better.rejected, script).grammatical == 1
-        assert world.read(better.rejected, script).consistent == (
-            better.fault == "it does not follow the instruction"
-        )
+        assert world.read(better.rejected, script).consistent == (better.fault == "it does not follow the instruction")
     assert len(faults) == 2

@@ -18,9 +18,7 @@ def lab(options: Namespace) -> int:
     """Open JupyterLab on the first notebook, in the learner's copies or among the originals."""
     notebooks = course.originals()
     if not notebooks:
-        raise ValueError(
-            f"there are no notebooks in {course.NOTEBOOKS}: clone the whole repository and start there."
-        )
+        raise ValueError(f"there are no notebooks in {course.NOTEBOOKS}: clone the whole repository and start there.")
     folder = course.NOTEBOOKS if options.originals else course.COPIES
     if not options.originals:
         for path in course.make_copies():

@@ -69,9 +69,7 @@ def enter(arguments: Sequence[str]) -> int:
         raise SetupError(f"the environment {VENV} is broken: delete that folder and start again.")
     if not python.exists():
         if platform.system() == "Darwin" and platform.machine() == "x86_64":
-            raise SetupError(
-                "PyTorch no longer runs on Intel Macs, nor in an Intel build of Python on newer ones."
-            )
+            raise SetupError("PyTorch no longer runs on Intel Macs, nor in an Intel build of Python on newer ones.")
         say(f"Making an environment for the course in {VENV}")
         if call([sys.executable, "-m", "venv", "--clear", VENV]) or not python.exists():
             raise SetupError(f"the environment {VENV} could not be made, for the reason given above.")
@@ -92,9 +90,7 @@ def install(requirements: Path) -> None:
     if torch and takes_cpu_wheel():
         options = ["--no-deps", "--retries", "2", "--timeout", "20", "--index-url", CPU_WHEELS]
         if python("-m", "pip", "install", *options, f"torch=={torch}"):
-            say(
-                "The build of torch without CUDA could not be fetched: taking the general one, which is larger."
-            )
+            say("The build of torch without CUDA could not be fetched: taking the general one, which is larger.")
     if python("-m", "pip", "install", "-r", str(requirements)):
         raise SetupError("pip failed, for the reason that it gives above. Start again to continue.")
     unfinished(requirements).unlink()
@@ -103,9 +99,7 @@ def install(requirements: Path) -> None:
 def takes_cpu_wheel() -> bool:
     """On Linux the general torch brings several GB of CUDA; without an NVIDIA driver they are dead weight."""
     nvidia = shutil.which("nvidia-smi") or Path("/proc/driver/nvidia").exists()
-    return (
-        sys.platform == "linux" and platform.machine() == "x86_64" and not nvidia and not installed("torch")
-    )
+    return sys.platform == "linux" and platform.machine() == "x86_64" and not nvidia and not installed("torch")
 
 
 def python(*words: str) -> int:

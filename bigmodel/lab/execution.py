@@ -113,6 +113,4 @@ def regenerate(path: Path) -> tuple[bool, str | None]:
 
 def compared(notebook: Notebook) -> list[Notebook]:
     """The cells without the outputs that legitimately differ from run to run."""
-    return [
-        cell | {"outputs": []} if "nbval-ignore-output" in tags(cell) else cell for cell in notebook["cells"]
-    ]
+    return [cell | {"outputs": []} if "nbval-ignore-output" in tags(cell) else cell for cell in notebook["cells"]]

@@ -40,12 +40,8 @@ def pretrain(decoder: Decoder, tokenizer: Tokenizer, steps: int, precision: str,
 def main() -> None:
     """Train, measure on fresh stories, and write a run, with a record of how it was made beside it."""
     words = argparse.ArgumentParser(prog="python -m bigmodel.lab.make_pretrained")
-    words.add_argument(
-        "--steps", type=COUNT, default=8000, help="updates of the weights (default: %(default)s)"
-    )
-    words.add_argument(
-        "--to", type=Path, default=Path("runs/pretrained"), help="folder (default: %(default)s)"
-    )
+    words.add_argument("--steps", type=COUNT, default=8000, help="updates of the weights (default: %(default)s)")
+    words.add_argument("--to", type=Path, default=Path("runs/pretrained"), help="folder (default: %(default)s)")
     words.add_argument("--precision", default="bfloat16", choices=["float32", "bfloat16"])
     options = words.parse_args()
     tokenizer = WordTokenizer.train(world.text(2000, seed=0, script=SCRIPT), vocab_size=1000)

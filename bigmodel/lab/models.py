@@ -46,9 +46,7 @@ def pretrain(options: Namespace) -> int:
     say(f"Reading {options.text or 'the Python documentation'}")
     whole = text.load(options.text) if options.text else text.python_docs()
     training, fresh = text.split(whole, seed=options.seed)
-    folder = options.folder or Path("runs") / (
-        options.text.expanduser().resolve().stem if options.text else "docs"
-    )
+    folder = options.folder or Path("runs") / (options.text.expanduser().resolve().stem if options.text else "docs")
     keep_settings(options, folder)
     say(f"Training the tokenizer on {len(training):,} characters")
     tokenizer = train_tokenizer(options.tokenizer, training, options.vocab_size)

@@ -83,9 +83,7 @@ def parser() -> Parser:
         allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"bigmodel {__version__}")
-    group = top.add_subparsers(
-        dest="command", metavar="command", required=True, title="commands", prog=PROGRAM
-    )
+    group = top.add_subparsers(dest="command", metavar="command", required=True, title="commands", prog=PROGRAM)
 
     def command(
         name: str, do: Callable[[Any], int | None], text: str, *examples: str,

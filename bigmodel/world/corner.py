@@ -7,7 +7,8 @@ their entropy is known as exactly: ``world.entropy(world=CORNER)``.
 from bigmodel.world.telling import WORLD
 
 CORNER = WORLD.restrict(
-    frames=1,  # one sentence a beat, told in up to three ways at each choice of style
+    frames=1,  # one sentence a beat,
+    ways=3,  # told in up to three ways at each choice of style
     region=("sea",),
     hero=("mia", "ben", "ella", "tom", "ruby", "leo", "lucy", "max"),
     trait=("curious", "brave", "dreamy", "cheerful", "shy", "clever"),
@@ -30,4 +31,4 @@ CORNER = WORLD.restrict(
     ending=("joy", "sleep", "keep"),
     glad=("happy", "proud", "merry"),
     antic=("leg", "somersaults", "moon", "cow"),
-).with_style(3)
+)
