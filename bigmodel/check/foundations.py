@@ -31,8 +31,6 @@ def sized(*shape: int, seed: int) -> Tensor:
     return torch.randint(-4, 5, shape, generator=torch.Generator().manual_seed(seed)).float()
 
 
-
-
 @exercise(
     hints=(
         "Which row, and which column, does the box in row i and column j come from?",
@@ -80,7 +78,9 @@ def matrix_product(A: Tensor, B: Tensor) -> Tensor:
         "the means are right, but they were laid along the rows: they must be a column, (n, 1)": (
             lambda x: x - x.mean(1)
         ),
-        "these are the means themselves; subtract them from x": lambda x: x.mean(1, keepdim=True).expand(x.shape),
+        "these are the means themselves; subtract them from x": lambda x: x.mean(1, keepdim=True).expand(
+            x.shape
+        ),
         "that is the sum of the row; divide it by how many there are": lambda x: x - x.sum(1, keepdim=True),
         "the sign is turned: x minus its mean": lambda x: x.mean(1, keepdim=True) - x,
         "the mean was added": lambda x: x + x.mean(1, keepdim=True),
@@ -105,14 +105,18 @@ def made(answer: Callable[..., Any], *numbers: float) -> Any:
         return None
     names = {id(node): name for node, name in zip(nodes, "ab", strict=False)}
     parents = [names.get(id(parent), "something else") for parent in getattr(value, "parents", ())]
-    slopes = list(getattr(value, "slopes", ()))
+    slopes = [math.nan if isinstance(slope, Value) else slope for slope in getattr(value, "slopes", ())]
+    slopes += [math.nan] * (len(nodes) - len(slopes))
     if len(parents) == len(slopes):  # in whichever order they stand
         slopes = [slope for _, slope in sorted(zip(parents, slopes, strict=True), key=lambda pair: pair[0])]
-    return {"data": getattr(value, "data", value), "parents": sorted(parents), "slopes": slopes}
+    return {
+        "data": getattr(value, "data", value),
+        "parents": " and ".join(sorted(parents)) or "nobody",
+        "slopes": slopes,
+    }
 
 
-BARE = "return a new Value, made with parents=… and slopes=…, as exp does"
-UNKNOWING = "the Value does not know what it was made of: give it parents and slopes"
+UNKNOWING = "return a new Value that knows what it was made of, with parents=… and slopes=…, as exp does"
 
 
 @exercise(
@@ -125,15 +129,14 @@ UNKNOWING = "the Value does not know what it was made of: give it parents and sl
     cases=[(3.0, 2.0), (-1.5, 4.0), (0.0, 0.5)],
     drive=made,
     wrong={
-        BARE: lambda a, b: a.data + b.data,
         UNKNOWING: lambda a, b: Value(a.data + b.data),
         "a sum grows as fast as each of its parts: both slopes are 1": lambda a, b: Value(
             a.data + b.data, (a, b), (b.data, a.data)
         ),
-        "these slopes are the numbers themselves; a sum grows as fast as each of its parts": lambda a, b: Value(
-            a.data + b.data, (a, b), (a.data, b.data)
+        "these slopes are the numbers themselves; a sum grows as fast as each of its parts": lambda a, b: (
+            Value(a.data + b.data, (a, b), (a.data, b.data))
         ),
-        "the slopes are missing": lambda a, b: Value(a.data + b.data, (a, b)),
+        "there must be a slope for each parent, a number": lambda a, b: Value(a.data + b.data, (a, b)),
         "there are two parents, a and b": lambda a, b: Value(a.data + b.data, (a,), (1.0,)),
         "parents are the Values themselves, not their numbers": lambda a, b: Value(
             a.data + b.data, (a.data, b.data), (1.0, 1.0)
@@ -156,15 +159,15 @@ def add(a: Value, b: Value) -> Value:
     cases=[(3.0, 2.0), (-1.5, 4.0), (0.0, 0.5)],
     drive=made,
     wrong={
-        BARE: lambda a, b: a.data * b.data,
         UNKNOWING: lambda a, b: Value(a.data * b.data),
         "the slopes are exchanged: a · b grows with a as fast as b is large": lambda a, b: Value(
             a.data * b.data, (a, b), (a.data, b.data)
         ),
         "these are the slopes of a sum": lambda a, b: Value(a.data * b.data, (a, b), (1.0, 1.0)),
-        "the slopes are missing": lambda a, b: Value(a.data * b.data, (a, b)),
         "there are two parents, a and b": lambda a, b: Value(a.data * b.data, (a,), (b.data,)),
-        "slopes are numbers, b.data and a.data, not Values": lambda a, b: Value(a.data * b.data, (a, b), (b, a)),
+        "there must be a slope for each parent, and they are numbers, not Values": lambda a, b: Value(
+            a.data * b.data, (a, b), (b, a)
+        ),
         "that is the sum": lambda a, b: Value(a.data + b.data, (a, b), (1.0, 1.0)),
     },
     also_right=[lambda a, b: Value(a.data * b.data, [b, a], [a.data, b.data])],
@@ -183,7 +186,6 @@ def multiply(a: Value, b: Value) -> Value:
     cases=[(-2.0,), (3.0,), (0.0,), (0.25,)],
     drive=made,
     wrong={
-        BARE: lambda a: max(a.data, 0.0),
         UNKNOWING: lambda a: Value(max(a.data, 0.0)),
         "where a is not positive the slope is 0: relu stops the gradient there": lambda a: Value(
             max(a.data, 0.0), (a,), (1.0,)
@@ -231,24 +233,24 @@ def walked(answer: Callable[..., Any], name: str) -> Any:
     """What is wrong with the order of a graph's Values, by name."""
     nodes = graph(name)
     order = answer(list(nodes.values())[-1])
-    if not isinstance(order, (list, tuple)):
-        return order
-    places = [id(node) for node in order]
-    found = {title: where for title, node in nodes.items() if (where := places.count(id(node)))}
-    late = [
-        title
-        for title, node in nodes.items()
-        if any(
-            places.index(id(parent)) < len(places) - 1 - places[::-1].index(id(node))
-            for parent in node.parents
-            if id(parent) in places and id(node) in places
-        )
-    ]
+    if order is None:
+        return None
+    places = [id(node) for node in order] if isinstance(order, (list, tuple)) else []
+    first = {node: place for place, node in reversed([*enumerate(places)])}
+    last = {node: place for place, node in enumerate(places)}
+    missing, twice, late = [], [], []
+    for title, node in nodes.items():
+        if id(node) not in first:
+            missing.append(title)
+        elif first[id(node)] < last[id(node)]:
+            twice.append(title)
+        elif any(first.get(id(parent), math.inf) < last[id(node)] for parent in node.parents):
+            late.append(title)
     return {
-        "what is missing": [title for title in nodes if title not in found],
-        "what stands there more than once": [title for title, count in found.items() if count > 1],
-        "what stands after something it was made of": late,
-        "the number of nodes": len(order),
+        "what is missing": ", ".join(missing) or "nothing",
+        "what stands there more than once": ", ".join(twice) or "nothing",
+        "what stands behind something it was made of": ", ".join(late) or "nothing",
+        "the length of the list": len(places),
     }
 
 
@@ -279,11 +281,17 @@ def first_met(end: Value) -> list[Value]:
         ),
         "that is the end alone: visit its parents too, and theirs": lambda end: [end],
         "nothing was appended": lambda end: [],
-        "the numbers are in the list, not the Values": lambda end: [node.data for node in backward_order.right(end)],
+        "the numbers are in the list, not the Values": lambda end: [
+            node.data for node in backward_order.right(end)
+        ],
         "the end itself is missing": lambda end: backward_order.right(end)[1:],
     },
     also_right=[lambda end: tuple(backward_order.right(end))],
-    refused=[lambda end: set(backward_order.right(end)), lambda end: end, lambda end: backward_order.right(end)[:-1]],
+    refused=[
+        lambda end: set(backward_order.right(end)),
+        lambda end: end,
+        lambda end: backward_order.right(end)[:-1],
+    ],
 )
 def backward_order(end: Value) -> list[Value]:
     order: list[Value] = []
@@ -348,19 +356,13 @@ def along_every_path(end: Value) -> None:
             parent.grad += slope * node.grad
 
 
-def from_the_inputs(end: Value) -> None:
-    end.grad = 1.0
-    for node in backward_order.right(end)[::-1]:
-        for parent, slope in zip(node.parents, node.slopes, strict=True):
-            parent.grad += slope * node.grad
-
-
 @exercise(
     hints=(
         "How fast does the end grow with itself, and who gets that number next?",
         "The end's gradient is 1. Each node in the order gives each parent the slope times its own gradient.",
         "for parent, slope in zip(node.parents, node.slopes): parent.grad = parent.grad + slope * node.grad",
     ),
+    refused=[lambda end: [setattr(node, "grad", 1.0) for node in backward_order.right(end)]],
     why="That was backpropagation, whole: what `loss.backward()` does in every model of this course.",
     cases=GRAPHS,
     drive=gradients,
@@ -373,13 +375,15 @@ def from_the_inputs(end: Value) -> None:
         "the end's own gradient must be 1 before the walk": walk(share, first=0.5),
         "the slope is missing: a share is slope times gradient": walk(without_slope),
         "the node's own gradient is missing: slopes along a path multiply": walk(without_gradient),
-        "only the last step was walked: go through the whole order": one_step,
+        "only the last step was walked, or the inputs were first: walk the whole order, from the end": one_step,
         "a node passed its gradient on more than once: walk along backward_order(end), each node once": (
             along_every_path
         ),
-        "the walk began at the inputs: begin at the end, as backward_order does": from_the_inputs,
     },
     also_right=[walk(share)],
+    equal={
+        "for parent, slope in zip(node.parents, node.slopes, strict=False):": "there are as many slopes as parents"
+    },
 )
 def backward(end: Value) -> None:
     end.grad = 1.0
@@ -388,7 +392,9 @@ def backward(end: Value) -> None:
             parent.grad = parent.grad + slope * node.grad
 
 
-def adam(w, g, m, v, t, eta, *, corrected=(True, True), root=math.sqrt, sign=-1, beta=(0.9, 0.999), square=True):  # type: ignore[no-untyped-def]
+def adam(
+    w, g, m, v, t, eta, *, corrected=(True, True), root=math.sqrt, sign=-1, beta=(0.9, 0.999), square=True
+):  # type: ignore[no-untyped-def]
     """Adam's step, and what becomes of it when something is left out."""
     m = beta[0] * m + (1 - beta[0]) * g
     v = beta[1] * v + (1 - beta[1]) * (g**2 if square else g)
