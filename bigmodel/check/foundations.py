@@ -1,7 +1,7 @@
 """The exercises of notebook 00: the matrix product, broadcasting, an autograd engine part by part, a step of Adam."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -13,16 +13,16 @@ from bigmodel.check.engine import exercise
 class Value:
     """A number that remembers what it was made of."""
 
-    def __init__(self, data, parents=(), slopes=()):
+    def __init__(self, data: float, parents: Sequence["Value"] = (), slopes: Sequence[float] = ()) -> None:
         self.data = data  # the number itself
         self.parents = parents  # the Values that it was made of
         self.slopes = slopes  # how fast it grows with each of them
         self.grad = 0.0  # how fast the loss grows with it: not known yet
 
-    def __add__(self, other):  # Python calls this for a + b
+    def __add__(self, other: "Value") -> "Value":  # Python calls this for a + b
         return add.right(self, other)
 
-    def __mul__(self, other):  # and this for a * b
+    def __mul__(self, other: "Value") -> "Value":  # and this for a * b
         return multiply.right(self, other)
 
 
@@ -38,7 +38,11 @@ def sized(*shape: int, seed: int) -> Tensor:
         "In the innermost: product[i, j] = product[i, j] + A[i, k] * B[k, j].",
     ),
     why="Nearly all the work of a language model, in training and in writing, is this product.",
-    cases=[(sized(2, 3, seed=0), sized(3, 4, seed=1)), (sized(3, 1, seed=2), sized(1, 2, seed=3)), (sized(2, 2, seed=4), sized(2, 2, seed=5))],
+    cases=[
+        (sized(2, 3, seed=0), sized(3, 4, seed=1)),
+        (sized(3, 1, seed=2), sized(1, 2, seed=3)),
+        (sized(2, 2, seed=4), sized(2, 2, seed=5)),
+    ],
     wrong={
         "only the last pair is left: each has to be added to the sum so far": lambda A, B: A[:, -1:] * B[-1:],
         "only the first pair was multiplied: the third loop goes over all": lambda A, B: A[:, :1] * B[:1],
@@ -48,11 +52,13 @@ def sized(*shape: int, seed: int) -> Tensor:
         "the order is turned: rows are those of A, columns those of B": lambda A, B: B @ A,
         "`*` multiplies box by box; row times column is asked for": lambda A, B: A * B,
         "the numbers of a pair are multiplied, not added": lambda A, B: (A[:, :, None] + B[None]).sum(1),
-        "the zeros are as they were: nothing has been written into them": lambda A, B: torch.zeros(len(A), B.shape[1]),
+        "the zeros are as they were: nothing has been written into them": lambda A, B: torch.zeros(
+            len(A), B.shape[1]
+        ),
     },
     also_right=[lambda A, B: A @ B, lambda A, B: (A @ B).tolist(), lambda A, B: (A @ B).numpy()],
     refused=[lambda A, B: A @ B.T, lambda A, B: (A @ B)[0], lambda A, B: (A @ B).sum()],
-)  # fmt: skip
+)
 def matrix_product(A: Tensor, B: Tensor) -> Tensor:
     n, k = A.shape
     m = B.shape[1]
@@ -254,6 +260,22 @@ def walked(answer: Callable[..., Any], name: str) -> Any:
     }
 
 
+def visit(node: Value, order: list[Value]) -> None:
+    """Append what a node was made of, then the node, each once."""
+    if node in order:
+        return
+    for parent in node.parents:
+        visit(parent, order)
+    order.append(node)
+
+
+def in_order(end: Value) -> list[Value]:
+    """The right order, by its own name: the exercise is an object that checks."""
+    order: list[Value] = []
+    visit(end, order)
+    return order[::-1]
+
+
 def every_path(end: Value) -> list[Value]:
     return [end] + [node for parent in end.parents for node in every_path(parent)]
 
@@ -275,37 +297,26 @@ def first_met(end: Value) -> list[Value]:
     wrong={
         "a node that is in the list already must not be appended again": every_path,
         "a node was appended before all that it was made of: its parents have to be visited first": first_met,
-        "the list is not turned round: the end comes first": lambda end: backward_order.right(end)[::-1],
+        "the list is not turned round: the end comes first": lambda end: in_order(end)[::-1],
         "only the end and its parents: the parents have parents too": lambda end: list(
             {id(node): node for node in (end, *end.parents)}.values()
         ),
         "that is the end alone: visit its parents too, and theirs": lambda end: [end],
         "nothing was appended": lambda end: [],
-        "the numbers are in the list, not the Values": lambda end: [
-            node.data for node in backward_order.right(end)
-        ],
-        "the end itself is missing": lambda end: backward_order.right(end)[1:],
+        "the numbers are in the list, not the Values": lambda end: [node.data for node in in_order(end)],
+        "the end itself is missing": lambda end: in_order(end)[1:],
     },
-    also_right=[lambda end: tuple(backward_order.right(end))],
+    also_right=[lambda end: tuple(in_order(end))],
     refused=[
-        lambda end: set(backward_order.right(end)),
+        lambda end: set(in_order(end)),
         lambda end: end,
-        lambda end: backward_order.right(end)[:-1],
+        lambda end: in_order(end)[:-1],
     ],
 )
 def backward_order(end: Value) -> list[Value]:
     order: list[Value] = []
     visit(end, order)
     return order[::-1]
-
-
-def visit(node: Value, order: list[Value]) -> None:
-    """Append what a node was made of, then the node, each once."""
-    if node in order:
-        return
-    for parent in node.parents:
-        visit(parent, order)
-    order.append(node)
 
 
 def gradients(answer: Callable[..., Any], name: str) -> dict[str, float]:
@@ -320,7 +331,7 @@ def walk(give: Callable[[Value, Value, float], None], first: float = 1.0) -> Cal
 
     def backward(end: Value) -> None:
         end.grad = first
-        for node in backward_order.right(end):
+        for node in in_order(end):
             for parent, slope in zip(node.parents, node.slopes, strict=True):
                 give(node, parent, slope)
 
@@ -349,6 +360,11 @@ def one_step(end: Value) -> None:
         parent.grad += slope
 
 
+def all_ones(end: Value) -> None:
+    for node in in_order(end):
+        node.grad = 1.0
+
+
 def along_every_path(end: Value) -> None:
     end.grad = 1.0
     for node in every_path(end):
@@ -362,7 +378,7 @@ def along_every_path(end: Value) -> None:
         "The end's gradient is 1. Each node in the order gives each parent the slope times its own gradient.",
         "for parent, slope in zip(node.parents, node.slopes): parent.grad = parent.grad + slope * node.grad",
     ),
-    refused=[lambda end: [setattr(node, "grad", 1.0) for node in backward_order.right(end)]],
+    refused=[all_ones],
     why="That was backpropagation, whole: what `loss.backward()` does in every model of this course.",
     cases=GRAPHS,
     drive=gradients,
@@ -387,26 +403,27 @@ def along_every_path(end: Value) -> None:
 )
 def backward(end: Value) -> None:
     end.grad = 1.0
-    for node in backward_order.right(end):
+    for node in in_order(end):
         for parent, slope in zip(node.parents, node.slopes, strict=True):
             parent.grad = parent.grad + slope * node.grad
 
 
 def adam(
-    w, g, m, v, t, eta, *, corrected=(True, True), root=math.sqrt, sign=-1, beta=(0.9, 0.999), square=True
-):  # type: ignore[no-untyped-def]
+    w: float, g: float, m: float, v: float, t: int, eta: float, *,
+    corrected: tuple[bool, bool] = (True, True), root: Callable[[float], float] = math.sqrt, sign: int = -1,
+) -> tuple[float, float, float]:  # fmt: skip
     """Adam's step, and what becomes of it when something is left out."""
-    m = beta[0] * m + (1 - beta[0]) * g
-    v = beta[1] * v + (1 - beta[1]) * (g**2 if square else g)
-    m_hat = m / (1 - beta[0] ** t) if corrected[0] else m
-    v_hat = v / (1 - beta[1] ** t) if corrected[1] else v
+    m = 0.9 * m + 0.1 * g
+    v = 0.999 * v + 0.001 * g**2
+    m_hat = m / (1 - 0.9**t) if corrected[0] else m
+    v_hat = v / (1 - 0.999**t) if corrected[1] else v
     return w + sign * eta * m_hat / (root(v_hat) + 1e-8), m, v
 
 
 @exercise(
     hints=(
         "Which of the three numbers w, m and v do you need first, and which last?",
-        "First the new m and v, then both corrected by 1 − 0.9ᵗ and 1 − 0.999ᵗ, then the step; return m and v uncorrected.",
+        "First the new m and v, then both corrected, by 1 − 0.9ᵗ and 1 − 0.999ᵗ, then w. Return m and v uncorrected.",
         "w − eta * (m / (1 − 0.9**t)) / (math.sqrt(v / (1 − 0.999**t)) + 1e-8) is the new w.",
     ),
     why="With these few lines for each of its numbers, nearly every language model was trained.",
