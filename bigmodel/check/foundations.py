@@ -103,6 +103,12 @@ def centre(x: Tensor) -> Tensor:
     return x - x.mean(dim=1, keepdim=True)
 
 
+def items(value: Any, name: str) -> list[Any]:
+    """What a Value holds under a name; of what is no tuple, such as (a) for (a,), one thing that nobody knows."""
+    found = getattr(value, name, ())
+    return list(found) if isinstance(found, (list, tuple)) else [math.nan]
+
+
 def made(answer: Callable[..., Any], *numbers: float) -> Any:
     """What an operation makes of Values, in plain words: its number, what it was made of, the slopes."""
     nodes = [Value(number) for number in numbers]
@@ -110,8 +116,8 @@ def made(answer: Callable[..., Any], *numbers: float) -> Any:
     if value is None:
         return None
     names = {id(node): name for node, name in zip(nodes, "ab", strict=False)}
-    parents = [names.get(id(parent), "something else") for parent in getattr(value, "parents", ())]
-    slopes = [math.nan if isinstance(slope, Value) else slope for slope in getattr(value, "slopes", ())]
+    parents = [names.get(id(parent), "something else") for parent in items(value, "parents")]
+    slopes = [math.nan if isinstance(slope, Value) else slope for slope in items(value, "slopes")]
     slopes += [math.nan] * (len(nodes) - len(slopes))
     if len(parents) == len(slopes):  # in whichever order they stand
         slopes = [slope for _, slope in sorted(zip(parents, slopes, strict=True), key=lambda pair: pair[0])]
@@ -193,6 +199,14 @@ def multiply(a: Value, b: Value) -> Value:
     drive=made,
     wrong={
         UNKNOWING: lambda a: Value(max(a.data, 0.0)),
+        "a tuple of one needs a comma, (a,) and (slope,)": lambda a: Value(
+            max(a.data, 0.0),
+            (a),
+            (1.0 if a.data > 0 else 0.0),  # type: ignore[arg-type]
+        ),
+        "return a new Value in each case, not `a` itself": lambda a: (
+            a if a.data > 0 else Value(0.0, (a,), (0.0,))
+        ),
         "where a is not positive the slope is 0: relu stops the gradient there": lambda a: Value(
             max(a.data, 0.0), (a,), (1.0,)
         ),
@@ -277,11 +291,26 @@ def in_order(end: Value) -> list[Value]:
 
 
 def every_path(end: Value) -> list[Value]:
+    """Each node as often as it is used."""
     return [end] + [node for parent in end.parents for node in every_path(parent)]
+
+
+def again(end: Value) -> list[Value]:
+    """What a visit makes that never looks whether a node is in the list."""
+    return [end] + [node for parent in end.parents[::-1] for node in again(parent)]
 
 
 def first_met(end: Value) -> list[Value]:
     return list({id(node): node for node in every_path(end)}.values())
+
+
+def one_branch(end: Value) -> list[Value]:
+    return [end, *one_branch(end.parents[0])] if end.parents else [end]
+
+
+def depth(node: Value) -> int:
+    """Minus the longest way from a node to an input: sorted by it, a graph is in a right order."""
+    return min((depth(parent) - 1 for parent in node.parents), default=0)
 
 
 @exercise(
@@ -295,9 +324,12 @@ def first_met(end: Value) -> list[Value]:
     drive=walked,
     given=lambda name: f"for the end of {name}",
     wrong={
-        "a node that is in the list already must not be appended again": every_path,
+        "a node that is in the list already must not be appended again": again,
         "a node was appended before all that it was made of: its parents have to be visited first": first_met,
-        "the list is not turned round: the end comes first": lambda end: in_order(end)[::-1],
+        "the end comes last: append a node after its parents, and turn the whole list round once": lambda end: (
+            in_order(end)[::-1]
+        ),
+        "only one parent was visited: go through all of node.parents": lambda end: one_branch(end),
         "only the end and its parents: the parents have parents too": lambda end: list(
             {id(node): node for node in (end, *end.parents)}.values()
         ),
@@ -306,7 +338,7 @@ def first_met(end: Value) -> list[Value]:
         "the numbers are in the list, not the Values": lambda end: [node.data for node in in_order(end)],
         "the end itself is missing": lambda end: in_order(end)[1:],
     },
-    also_right=[lambda end: tuple(in_order(end))],
+    also_right=[lambda end: tuple(in_order(end)), lambda end: sorted(in_order(end), key=depth)],
     refused=[
         lambda end: set(in_order(end)),
         lambda end: end,
@@ -326,11 +358,11 @@ def gradients(answer: Callable[..., Any], name: str) -> dict[str, float]:
     return {f"the gradient of {title}": node.grad for title, node in nodes.items()}
 
 
-def walk(give: Callable[[Value, Value, float], None], first: float = 1.0) -> Callable[[Value], None]:
-    """A walk backward that gives each parent its share in some way, and begins in some way."""
+def walk(give: Callable[[Value, Value, float], None]) -> Callable[[Value], None]:
+    """A walk backward that gives each parent its share in some way."""
 
     def backward(end: Value) -> None:
-        end.grad = first
+        end.grad = 1.0
         for node in in_order(end):
             for parent, slope in zip(node.parents, node.slopes, strict=True):
                 give(node, parent, slope)
@@ -360,6 +392,12 @@ def one_step(end: Value) -> None:
         parent.grad += slope
 
 
+def scaled(end: Value) -> None:
+    walk(share)(end)
+    for node in in_order(end):
+        node.grad = node.grad * end.data
+
+
 def all_ones(end: Value) -> None:
     for node in in_order(end):
         node.grad = 1.0
@@ -384,11 +422,16 @@ def along_every_path(end: Value) -> None:
     drive=gradients,
     given=lambda name: f"after a walk back from {name} with x = 3 and y = 2",
     wrong={
-        "nothing was written: the nodes' grad is as it was": lambda end: None,
+        "nothing came back, every gradient is 0: is the end's own set to 1, before the walk": lambda end: (
+            None
+        ),
+        "only the end has a gradient: set it to 1 first, then give the parents their shares": lambda end: (
+            setattr(end, "grad", 1.0)
+        ),
+        "the end's own gradient is 1, not its value: it grows as fast as itself": lambda end: scaled(end),
         "a node that is used twice lost a path: add to the gradient that is there, do not replace it": walk(
             replace
         ),
-        "the end's own gradient must be 1 before the walk": walk(share, first=0.5),
         "the slope is missing: a share is slope times gradient": walk(without_slope),
         "the node's own gradient is missing: slopes along a path multiply": walk(without_gradient),
         "only the last step was walked, or the inputs were first: walk the whole order, from the end": one_step,
@@ -453,6 +496,12 @@ def adam(
         ),
         "the correction is that of step t − 1; t is counted from 1": lambda w, g, m, v, t, eta: (
             w - eta * (0.9 * m + 0.1 * g) / (1 - 0.9 ** (t - 1)) / 1,
+            0.9 * m + 0.1 * g,
+            0.999 * v + 0.001 * g**2,
+        ),
+        "ε stands outside the root, beside it": lambda *a: adam(*a, root=lambda v: math.sqrt(v + 1e-8)),
+        "the corrections change with the step: 0.9 and 0.999 to the power of t": lambda w, g, m, v, t, eta: (
+            w - eta * (0.9 * m / 0.1 + g) / (math.sqrt(0.999 * v / 0.001 + g**2) + 1e-8),
             0.9 * m + 0.1 * g,
             0.999 * v + 0.001 * g**2,
         ),
