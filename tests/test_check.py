@@ -155,7 +155,7 @@ def test_no_argument_may_be_changed_in_place(exercise):
 
 @compared
 def test_every_argument_is_needed(exercise):
-    for place, name in enumerate(exercise.names):
+    for place, name in enumerate(exercise.takes):
         first = []
 
         def frozen(*arguments, place=place, first=first):

@@ -45,6 +45,32 @@ def stream(chunks):
     yield from chunks
 
 
+def one_step(answer, rate, ids):
+    model = nn.Linear(2, 2)
+    model.load_state_dict({"weight": torch.eye(2), "bias": torch.zeros(2)})
+    loss = answer(model, torch.optim.SGD(model.parameters(), lr=rate), torch.eye(2)[ids])
+    return {"the loss that you return": loss, **model.state_dict()}
+
+
+def no_step(model, optimizer, x):
+    return model(x).square().mean().item()
+
+
+@exercise(
+    hints=HINTS,
+    why="It matters.",
+    cases=[(0.5, [0, 1, 1]), (0.1, [1])],
+    wrong={"the weights have not moved: optimizer.step()": no_step},
+    drive=one_step,
+)
+def train_step(model, optimizer, x):
+    loss = model(x).square().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -161,8 +187,20 @@ def test_what_is_asked_to_change_is_compared():
 
 def test_a_stream_is_driven():
     assert stream.verdict(stream.right).mark == stream.verdict(lambda chunks: list(chunks)).mark == "✓"
-    assert stream.verdict(lambda chunks: None).mark == "✗"
+    assert "your function returned nothing" in stream.verdict(lambda chunks: None).text
+    text = "your function returned a list of 2, which cannot be used as it is asked for (TypeError: sequence item 0"
+    assert text in stream.verdict(lambda chunks: [1, 2]).text
     assert "in the line `" in stream.verdict(lambda chunks: (1 / 0 for _ in chunks)).text
+
+
+def test_what_a_step_leaves_behind_is_compared():
+    assert train_step.verdict(train_step.right).mark == "✓"
+    assert train_step.verdict(no_step).text == (
+        "for rate = 0.5 and ids = [0, 1, 1] weight is ((1, 0), (0, 1)), expected ((0.833, 0), (0, 0.667)): "
+        "the weights have not moved: optimizer.step()."
+    )
+    text = "for rate = 0.5 and ids = [0, 1, 1] the loss that you return: your function returned nothing"
+    assert text in train_step.verdict(lambda *a: None).text
 
 
 class NoMean(nn.Module):

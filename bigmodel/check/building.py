@@ -13,6 +13,7 @@ reader's own module is asked whether it looks ahead.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from itertools import islice, permutations, product
 from typing import Any
 
@@ -37,7 +38,7 @@ class Building(Compared):
         cases = [(arguments, inputs() if callable(inputs) else inputs) for arguments, inputs in build]
         super().__init__(right, hints, why, cases=cases, drive=self.parts, **more)
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """What a case is made of."""
         return ["the arguments", "inputs"]

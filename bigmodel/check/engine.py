@@ -25,7 +25,8 @@ Porting a module
    a function that makes the arguments anew, where they cannot be copied (a generator, an iterator, a model).
 3. What is asked to change in place is named in ``changes``: the changed argument is then compared as the answer is.
    Where the answer is not simply a function to call (a stream, a model to train), ``drive(answer, *case)`` uses it and
-   returns what is to be compared: chunks given out, a dictionary of what a step left behind.
+   returns what is to be compared: chunks given out, or a dictionary of what a step left behind, whose keys are read
+   out, {"the loss that you return": …, **model.state_dict()}. A case is then what ``drive`` takes.
 4. ``given(*arguments)`` words an input, ``shown(value, expected, *arguments)`` a difference, where the default does
    not read well; ``draw(value, expected)`` draws both. None of them may give the answer away.
 5. Where many answers are right (vectors to choose, one of four names), write ``@examined(right=…, wrong={…})`` over a
@@ -120,12 +121,14 @@ def in_time(function: Callable[[], Any], seconds: float) -> Any:
         raise
 
 
-def readers_line(error: BaseException) -> str:
+def readers_line(error: BaseException, drive: Function | None = None) -> str:
     """The last line of the reader's own code that an error came through; empty where there is none."""
     line, step = "", error.__traceback__
     while step is not None:
         file = step.tb_frame.f_code.co_filename
-        if not file.startswith(NOT_THE_READERS):
+        if not file.startswith(NOT_THE_READERS) and step.tb_frame.f_code is not getattr(
+            drive, "__code__", None
+        ):
             line = textwrap.shorten(linecache.getline(file, step.tb_lineno), 90, placeholder=" …") or "?"
         step = step.tb_next
     return line
@@ -194,9 +197,14 @@ class Exercise:
         return f"for {listed(both)} " if both else ""
 
     @cached_property
-    def names(self) -> list[str]:
+    def takes(self) -> list[str]:
         """The names of the right answer's arguments."""
         return list(inspect.signature(self.right).parameters)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of what a case is made of."""
+        return self.takes
 
     def stopped(self, error: BaseException, given: str) -> str:
         """A sentence about an answer that ended in an error."""
@@ -204,11 +212,16 @@ class Exercise:
             return say("too long", given=given, seconds=self.seconds)
         if is_untouched(error):
             return say("unfinished", given=given)
+        if isinstance(error, Unusable):
+            value, error = error.args
+            return say(
+                "unusable", given=given, value=described(value), error=f"{type(error).__name__}: {error}"
+            )
         message = textwrap.shorten(str(error), 200, placeholder=" …").rstrip(".")
         words = ": ".join(filter(None, [type(error).__name__, message]))
         text, line = say("error", given=given, error=words), readers_line(error)
         if isinstance(error, TypeError) and not line:
-            text += say("arguments", count=len(self.names), names=listed(self.names))
+            text += say("arguments", count=len(self.takes), names=listed(self.takes))
         return f"{text}{say('line', line=line) if line not in ('', '?') else ''}."
 
 
@@ -219,6 +232,24 @@ class Outcome:
     value: Any = None
     error: BaseException | None = None
     changed: tuple[str, ...] = ()
+
+
+class Unusable(Exception):
+    """What an answer returned could not be used as it was asked for."""
+
+
+class Watched:
+    """An answer, and what came of its last call: to tell the reader's errors from those of the check."""
+
+    def __init__(self, answer: Function) -> None:
+        self.answer, self.running, self.value = answer, False, None
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the answer."""
+        self.running = True
+        self.value = self.answer(*arguments)
+        self.running = False
+        return self.value
 
 
 class Compared(Exercise):
@@ -241,6 +272,13 @@ class Compared(Exercise):
         """How an input reads."""
         return f"{self.words(*arguments)} " if self.words else super().given(arguments)
 
+    @cached_property
+    def names(self) -> list[str]:
+        """The names of what a case is made of: the answer's arguments, or those of ``drive`` after the answer."""
+        own = list(inspect.signature(self.drive).parameters.values())[1:] if self.drive else []
+        plainly = any(each.kind is each.VAR_POSITIONAL for each in own) or not self.drive
+        return self.takes if plainly else [each.name for each in own]
+
     def arguments(self, case: int) -> tuple[Any, ...]:
         """The arguments of a case, made anew."""
         made = self.cases[case]
@@ -249,11 +287,15 @@ class Compared(Exercise):
     def run(self, answer: Function, case: int, seconds: float) -> Outcome:
         """Let an answer do one case."""
         arguments, kept = self.arguments(case), self.arguments(case)
+        watched = Watched(answer)
         try:
-            use = partial(self.drive, answer) if self.drive else answer
+            use = partial(self.drive, watched) if self.drive else watched
             value = in_time(lambda: use(*arguments), seconds)
         except (Exception, SystemExit, TooLong) as error:
-            return Outcome(error=error)
+            outside = not (watched.running or readers_line(error, self.drive) or isinstance(error, TooLong))
+            if outside and watched.value is None:
+                return Outcome()  # it returned nothing, and that is what will be said
+            return Outcome(error=Unusable(watched.value, error) if outside else error)
         pairs = list(zip(self.names, arguments, kept, strict=False))
         if self.changes:
             value = {"what you return": value} if self.returns else {}
@@ -361,6 +403,8 @@ class Compared(Exercise):
 
     def frozen(self, found: list[Outcome]) -> str | None:
         """A sentence about an argument that is not used, if the answer is right but for that."""
+        if self.names != self.takes:
+            return None
         every = [self.arguments(case) for case in range(len(self.cases))]
         for place, name in enumerate(self.names):
             for value in [arguments[place] for arguments in every if place < len(arguments)]:

@@ -17,6 +17,7 @@ SAY = {
     "untried": "Not tried yet. For a hint: check.{name}.hint()",
     "value": "check.{name} got {kind}: hand over the function itself, check.{name}(your_function), without calling it.",
     "error": "{given}your function stopped with {error}",
+    "unusable": "{given}your function returned {value}, which cannot be used as it is asked for ({error}).",
     "line": ", in the line `{line}`",
     "unfinished": "{given}your function still says raise NotImplementedError.",
     "arguments": "; it is called with {count}: {names}",

@@ -75,7 +75,9 @@ def unlike(value: Any, expected: Any, given: str) -> str | None:
     if isinstance(wanted, Mapping) and isinstance(found, Mapping):
         if found.keys() != wanted.keys():
             return say("keys", given=given, value=listed(found), expected=listed(wanted))
-        return next((odd for key in wanted if (odd := unlike(value[key], expected[key], given))), None)
+        return next(
+            (odd for key in wanted if (odd := unlike(value[key], expected[key], f"{given}{key}: "))), None
+        )
     if isinstance(expected, (list, tuple)) and isinstance(value, (list, tuple)):
         if len(value) != len(expected):
             return say("number of", given=given, value=len(value), expected=len(expected))
