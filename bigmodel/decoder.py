@@ -12,8 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bigmodel.attention import Attention, KeyValueCache, causal_mask
-from bigmodel.model import check_ids
+from bigmodel.attention import Attention, KeyValueCache, Rotation, causal_mask, cos_sin
+from bigmodel.model import check_shape
+
+SIZES = ("vocab_size", "context", "n_layer", "n_head", "n_embd", "n_kv_head", "head_size", "hidden_size")
+NAMES = {"position": ("rotary", "learned"), "norm": ("layer", "rms"), "feed_forward": ("gelu", "swiglu")}
 
 
 @dataclass(frozen=True)
@@ -24,14 +27,23 @@ class Config:
         vocab_size: V, ids that it knows and logits that it gives.
         context: the most tokens that it sees at once.
         n_layer: blocks, one above the other.
-        n_head: attention heads in a block; they share n_embd equally.
+        n_head: H, attention heads in a block.
         n_embd: C, components of the vector at each position.
         position: how it knows the order of tokens, "rotary" or "learned" (one vector a position, added).
         tied: whether the vectors that read a token also score it.
-        bias: whether linear layers and norms add a bias.
+        bias: whether linear layers and layer norms add a bias.
+        n_kv_head: heads with keys and values of their own, each shared by neighbours; without it, n_head.
+        head_size: components of a head; without it, n_embd / n_head.
+        hidden_size: components in the middle of a feed-forward network; without it, 4 · n_embd.
+        norm: "layer", or "rms", which subtracts no mean and never adds a bias.
+        feed_forward: "gelu" or "swiglu".
+        rotary_base: the larger, the more slowly the slowest pairs of a rotated head turn.
+        qk_norm: whether queries and keys are brought to one length.
+        qkv_bias: whether queries, keys and values have a bias where ``bias`` gives none.
+        eps: what a norm adds to the mean square, so that it never divides by 0.
 
     Raises:
-        ValueError: a number is below 1, or n_embd cannot be shared by the heads.
+        ValueError: a number is out of range, a name is unknown, or the heads do not share equally.
     """
 
     vocab_size: int
@@ -42,22 +54,33 @@ class Config:
     position: str = "rotary"
     tied: bool = False
     bias: bool = False
+    n_kv_head: int | None = None
+    head_size: int | None = None
+    hidden_size: int | None = None
+    norm: str = "layer"
+    feed_forward: str = "gelu"
+    rotary_base: float = 10_000.0
+    qk_norm: bool = False
+    qkv_bias: bool = False
+    eps: float = 1e-5
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "context", "n_layer", "n_head", "n_embd"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, but a Decoder has at least 1.")
-        if self.position not in ("rotary", "learned"):
-            raise ValueError(f'position is "{self.position}", but a Decoder knows "rotary" and "learned".')
-        if self.n_embd % self.n_head:
+        for name, value in vars(self).items():
+            if name in SIZES and value is not None and value < 1:
+                raise ValueError(f"{name} is {value}, but a Decoder has at least 1.")
+            if name in ("rotary_base", "eps") and not value > 0:
+                raise ValueError(f"{name} is {value}, but it must be above 0.")
+            if name in NAMES and value not in NAMES[name]:
+                raise ValueError(f'{name} is "{value}", but a Decoder knows {" and ".join(NAMES[name])}.')
+        if self.head_size is None and self.n_embd % self.n_head:
             raise ValueError(
-                f"n_embd {self.n_embd} cannot be shared by n_head {self.n_head}: use a multiple."
+                f"n_embd {self.n_embd} cannot be shared by n_head {self.n_head}: use a multiple, or say head_size."
             )
-        if self.position == "rotary" and self.n_embd // self.n_head % 2:
-            raise ValueError(
-                f"heads of {self.n_embd // self.n_head} components cannot be rotated in pairs: "
-                f"n_embd {self.n_embd} / n_head {self.n_head} must be even."
-            )
+        if self.n_kv_head is not None and self.n_head % self.n_kv_head:
+            raise ValueError(f"n_head {self.n_head} cannot share n_kv_head {self.n_kv_head} equally: use a divisor.")
+        size = self.n_embd // self.n_head if self.head_size is None else self.head_size
+        if self.position == "rotary" and size % 2:
+            raise ValueError(f"heads of {size} components cannot be rotated in pairs: make head_size even.")
 
 
 # Sizes that have a name; for another vocabulary, dataclasses.replace(PRESETS["small"], vocab_size=500).
@@ -73,13 +96,29 @@ PRESETS = {
 class FeedForward(nn.Module):
     """Two linear layers with a GELU between them, at each position by itself. Shapes: (B, T, C) → (B, T, C)."""
 
-    def __init__(self, n_embd: int, bias: bool) -> None:
+    def __init__(self, n_embd: int, hidden_size: int, bias: bool) -> None:
         super().__init__()
-        self.up = nn.Linear(n_embd, 4 * n_embd, bias=bias)
-        self.down = nn.Linear(4 * n_embd, n_embd, bias=bias)
+        self.up = nn.Linear(n_embd, hidden_size, bias=bias)
+        self.down = nn.Linear(hidden_size, n_embd, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(F.gelu(self.up(x), approximate="tanh"))
+
+
+class SwiGLU(nn.Module):
+    """A feed-forward network whose components are each multiplied by a gate. Shapes: (B, T, C) → (B, T, C).
+
+    Source: Shazeer 2020, as in Llama and Qwen.
+    """
+
+    def __init__(self, n_embd: int, hidden_size: int, bias: bool) -> None:
+        super().__init__()
+        self.gate = nn.Linear(n_embd, hidden_size, bias=bias)
+        self.up = nn.Linear(n_embd, hidden_size, bias=bias)
+        self.down = nn.Linear(hidden_size, n_embd, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(F.silu(self.gate(x)) * self.up(x))
 
 
 class Block(nn.Module):
@@ -90,16 +129,27 @@ class Block(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.attention_norm = nn.LayerNorm(config.n_embd, bias=config.bias)
-        self.attention = Attention(config.n_embd, config.n_head, config.position == "rotary", config.bias)
-        self.feed_forward_norm = nn.LayerNorm(config.n_embd, bias=config.bias)
-        self.feed_forward = FeedForward(config.n_embd, config.bias)
+        self.attention_norm = norm(config)
+        self.attention = Attention(
+            config.n_embd, config.n_head, n_kv_head=config.n_kv_head, head_size=config.head_size,
+            bias=config.bias, qkv_bias=config.qkv_bias, qk_norm=config.qk_norm, eps=config.eps,
+        )  # fmt: skip
+        self.feed_forward_norm = norm(config)
+        network = SwiGLU if config.feed_forward == "swiglu" else FeedForward
+        self.feed_forward = network(config.n_embd, config.hidden_size or 4 * config.n_embd, config.bias)
 
     def forward(
-        self, x: Tensor, mask: Tensor | None, positions: Tensor, cache: KeyValueCache | None = None
+        self, x: Tensor, mask: Tensor | None, rotation: Rotation | None, cache: KeyValueCache | None = None
     ) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), mask, positions, cache)
+        x = x + self.attention(self.attention_norm(x), mask, rotation, cache)
         return x + self.feed_forward(self.feed_forward_norm(x))
+
+
+def norm(config: Config) -> nn.Module:
+    """Build one of the norms of a Decoder."""
+    if config.norm == "rms":
+        return nn.RMSNorm(config.n_embd, config.eps)
+    return nn.LayerNorm(config.n_embd, config.eps, bias=config.bias)
 
 
 class Decoder(nn.Module):
@@ -108,20 +158,19 @@ class Decoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.context = config.context
+        self.vocab_size, self.context = config.vocab_size, config.context
+        self.head_size = config.head_size or config.n_embd // config.n_head
         self.embedding = nn.Embedding(config.vocab_size, config.n_embd)
         if config.position == "learned":
             self.position_embedding = nn.Embedding(config.context, config.n_embd)
         self.blocks: Sequence[Block] = nn.ModuleList(Block(config) for _ in range(config.n_layer))  # type: ignore
-        self.norm = nn.LayerNorm(config.n_embd, bias=config.bias)
+        self.norm = norm(config)
         self.unembedding = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         if config.tied:
             self.unembedding.weight = self.embedding.weight
         initialise(self)
 
-    def forward(
-        self, ids: Tensor, padding: Tensor | None = None, cache: list[KeyValueCache] | None = None
-    ) -> Tensor:
+    def forward(self, ids: Tensor, padding: Tensor | None = None, cache: list[KeyValueCache] | None = None) -> Tensor:
         """Return the logits of the token that follows each position, (B, T, V).
 
         Args:
@@ -131,43 +180,50 @@ class Decoder(nn.Module):
             cache: from ``new_cache``; holds the positions before these ids, and is extended by theirs.
 
         Raises:
-            ValueError: ids of a wrong shape, outside the vocabulary, or more than the context holds.
+            ValueError: ids or padding of a wrong type or shape, or more ids than the context holds.
+            IndexError: on the CPU, an id outside the vocabulary; ``check_ids`` finds it where ids are made.
         """
-        x, mask, positions = self._read(ids, padding, cache)
+        x, mask, rotation = self._read(ids, padding, cache)
         for layer, block in enumerate(self.blocks):
-            x = block(x, mask, positions, cache[layer] if cache else None)  # (B, T, C)
+            x = block(x, mask, rotation, cache[layer] if cache else None)  # (B, T, C)
         return self.unembedding(self.norm(x))  # (B, T, V)
 
     @torch.no_grad()
     def attention_maps(self, ids: Tensor) -> Tensor:
         """Return where every head of every block looks, (n_layer, B, H, T, T): row t is position t's, summing to 1."""
-        x, mask, positions = self._read(ids)
+        x, mask, rotation = self._read(ids)
         maps = []
         for block in self.blocks:
-            maps.append(block.attention.weights(block.attention_norm(x), mask, positions))
-            x = block(x, mask, positions)
+            maps.append(block.attention.weights(block.attention_norm(x), mask, rotation))
+            x = block(x, mask, rotation)
         return torch.stack(maps)
+
+    def rotation(self, positions: Tensor) -> Rotation | None:
+        """Return what the blocks turn their queries and keys by; None if the model learned its positions."""
+        if self.config.position == "learned":
+            return None
+        return cos_sin(positions, self.head_size, self.config.rotary_base)
 
     def new_cache(self, batch_size: int) -> list[KeyValueCache]:
         """Return an empty cache for every block, with room for the whole context."""
-        size, like = self.config, self.embedding.weight
-        shape = (batch_size, size.n_head, size.context, size.n_embd // size.n_head)  # (B, H, context, D)
+        n_kv_head, like = self.config.n_kv_head or self.config.n_head, self.embedding.weight
+        shape = (batch_size, n_kv_head, self.context, self.head_size)  # (B, G, context, D)
         return [KeyValueCache(like.new_empty(shape), like.new_empty(shape)) for _ in self.blocks]
 
     def flops_per_token(self, length: int) -> int:
         """Count the additions and multiplications of one training step, for each of ``length`` tokens in a row.
 
         Each weight of a matrix takes 6: an addition and a multiplication forward, and twice as many backward.
-        Attention takes 12 · n_layer · C · T more (Kaplan et al. 2020; Chowdhery et al. 2022, appendix B).
+        Attention takes 12 · n_layer · H · D · T more (Kaplan et al. 2020; Chowdhery et al. 2022, appendix B).
         """
         weights = sum(layer.weight.numel() for layer in self.modules() if isinstance(layer, nn.Linear))
-        return 6 * weights + 12 * self.config.n_layer * self.config.n_embd * length
+        return 6 * weights + 12 * self.config.n_layer * self.config.n_head * self.head_size * length
 
     def _read(
         self, ids: Tensor, padding: Tensor | None = None, cache: list[KeyValueCache] | None = None
-    ) -> tuple[Tensor, Tensor | None, Tensor]:
-        """Return what the blocks need: vectors (B, T, C), the mask (…, T, S) or none, and the positions (…, T)."""
-        check_ids(ids, self.config.vocab_size)
+    ) -> tuple[Tensor, Tensor | None, Rotation | None]:
+        """Return what the blocks need: vectors (B, T, C), the mask (…, T, S) or none, and the rotation or none."""
+        check_shape(ids)
         before = cache[0].length if cache else 0
         queries, keys = ids.shape[1], before + ids.shape[1]
         if keys > self.context:
@@ -178,14 +234,14 @@ class Decoder(nn.Module):
         if padding is None:
             positions = torch.arange(before, keys, device=ids.device)  # (T,)
             # One position alone is the last, and may look at all that there are.
-            mask = causal_mask(queries, keys).to(ids.device) if queries > 1 else None  # (T, S)
+            mask = causal_mask(queries, keys, ids.device) if queries > 1 else None  # (T, S)
         else:
             _check_padding(padding, len(ids), keys)
             mask, positions = _around(padding, queries)  # (B, 1, T, S), (B, 1, T)
         x = self.embedding(ids)  # (B, T, C)
         if self.config.position == "learned":
             x = x + self.position_embedding(positions).view(-1, queries, self.config.n_embd)
-        return x, mask, positions
+        return x, mask, self.rotation(positions)
 
 
 @torch.no_grad()
@@ -219,7 +275,7 @@ def initialise(decoder: Decoder) -> None:
 
 def _around(padding: Tensor, queries: int) -> tuple[Tensor, Tensor]:
     """Return the mask (B, 1, T, S) and the positions (B, 1, T) of the last T places of rows with padding (B, S)."""
-    causal = causal_mask(queries, padding.shape[1]).to(padding.device)  # (T, S)
+    causal = causal_mask(queries, padding.shape[1], padding.device)  # (T, S)
     # Even padding looks somewhere, at itself, so that no row is empty.
     itself = causal.triu(padding.shape[1] - queries)  # (T, S)
     counted = (~padding).cumsum(1).sub(1).clamp(min=0)  # (B, S)

@@ -5,6 +5,8 @@ score for every token that could come next. BigModel becomes one with a first la
 ``nn.Sequential(OneHot(1000), BigModel(1000, 5000, 1000))``.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -75,32 +77,47 @@ def num_parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
+def part_with(model: nn.Module, name: str) -> Any:
+    """The first module, the model itself or one inside it, that has an attribute of this name, or None.
+
+    So a model keeps what it offers inside of wrappers, such as those of ``torch.compile`` and of DDP.
+    """
+    return next((module for module in model.modules() if hasattr(module, name)), None)
+
+
 def context_length(model: nn.Module) -> int | None:
     """The number of tokens that the model can see at once, or None where no layer of it says."""
-    stated = [getattr(module, "context", None) for module in model.modules()]
-    return next((context for context in stated if isinstance(context, int)), None)
+    return getattr(part_with(model, "context"), "context", None)
 
 
-def check_ids(ids: Tensor, vocab_size: int) -> None:
-    """Refuse what is not a batch of token ids.
+def check_shape(ids: Tensor) -> None:
+    """Refuse what is not a batch of token ids, without a look at the ids themselves.
 
     Raises:
-        ValueError: ids are not whole numbers, not of shape (B, T), or outside 0 … vocab_size − 1.
+        ValueError: ids are not whole numbers, or not of shape (B, T).
     """
     if ids.dtype != torch.long:
         raise ValueError(f"ids are of type {ids.dtype}, but token ids are whole numbers: use torch.long.")
     if ids.ndim != 2:
         raise ValueError(f"ids have the shape {tuple(ids.shape)}, but a model reads a batch of rows, (B, T).")
-    if ids.numel() and not (ids.min() >= 0 and ids.max() < vocab_size):
-        wrong = ids[(ids < 0) | (ids >= vocab_size)][0].item()
+
+
+def check_ids(ids: Tensor, vocab_size: int) -> None:
+    """Refuse ids of any shape that a model with this vocabulary cannot read; call it where ids are made.
+
+    Raises:
+        ValueError: an id is outside 0 … vocab_size − 1.
+    """
+    wrong = ids[(ids < 0) | (ids >= vocab_size)]
+    if len(wrong):
         raise ValueError(
-            f"id {wrong} is outside the vocabulary of {vocab_size} tokens: "
+            f"id {wrong[0].item()} is outside the vocabulary of {vocab_size} tokens: "
             "model and tokenizer must have the same vocab_size."
         )
 
 
 def _one_hot_windows(ids: Tensor, vocab_size: int, context: int) -> Tensor:
-    check_ids(ids, vocab_size)
+    check_shape(ids)
     padded = F.pad(ids, (context - 1, 0), value=0)  # (B, context - 1 + T)
     seen = padded.unfold(1, context, 1)  # (B, T, context)
     vectors = torch.zeros(*seen.shape, vocab_size, device=ids.device)  # (B, T, context, V)

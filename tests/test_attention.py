@@ -5,7 +5,15 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from bigmodel.attention import Attention, KeyValueCache, attention_weights, causal_mask, rotate
+from bigmodel.attention import (
+    Attention,
+    KeyValueCache,
+    attention_weights,
+    causal_mask,
+    check_mask,
+    cos_sin,
+    rotate,
+)
 
 sizes = st.integers(1, 6)
 few = settings(max_examples=30)
@@ -23,9 +31,13 @@ def random_mask(seed, T, S):
     return mask
 
 
-def attention(n_embd=24, n_head=3, rotary=True, bias=False, seed=0):
+def attention(n_embd=24, n_head=3, seed=0, **settings):
     torch.manual_seed(seed)
-    return Attention(n_embd, n_head, rotary, bias).requires_grad_(False)
+    return Attention(n_embd, n_head, **settings).requires_grad_(False)
+
+
+def turned(T, head_size=8, first=0):
+    return cos_sin(torch.arange(first, first + T), head_size)
 
 
 # Masks
@@ -95,10 +107,10 @@ def test_weights_worked_out_by_hand():
 
 def test_a_query_that_may_look_nowhere_is_refused():
     mask = torch.tensor([[True, False], [False, False]])
-    with pytest.raises(
-        ValueError, match="forbids some query every key: let each position look at least at itself"
-    ):
-        attention_weights(normal(0, 2, 4), normal(1, 2, 4), mask)
+    with pytest.raises(ValueError, match="forbids some query every key: let each position look at least at itself"):
+        check_mask(mask)
+    check_mask(mask[:1])
+    check_mask(causal_mask(3))
 
 
 def test_masks_differ_from_row_to_row_of_a_batch():
@@ -116,15 +128,15 @@ def test_bfloat16_gives_numbers(scale):
     assert weights.dtype == torch.bfloat16
     assert bool(weights.isfinite().all())
     assert torch.allclose(weights.float().sum(-1), torch.ones(2, 5), atol=0.02)
-    small = Attention(16, 2, rotary=True, bias=False).bfloat16()
-    y = small(normal(2, 1, 5, 16).bfloat16(), causal_mask(5), torch.arange(5))
+    small = Attention(16, 2, qk_norm=True).bfloat16()
+    y = small(normal(2, 1, 5, 16).bfloat16(), causal_mask(5), turned(5))
     assert y.dtype == torch.bfloat16
     assert bool(y.isfinite().all())
 
 
 def test_gradients_reach_every_weight_and_are_numbers():
-    layer = Attention(16, 2, rotary=True, bias=True)
-    layer(normal(0, 2, 5, 16), causal_mask(5), torch.arange(5)).square().sum().backward()
+    layer = Attention(16, 4, n_kv_head=2, head_size=8, bias=True, qk_norm=True)
+    layer(normal(0, 2, 5, 16), causal_mask(5), turned(5)).square().sum().backward()
     for name, weight in layer.named_parameters():
         assert bool(weight.grad.isfinite().all()), name
         assert bool(weight.grad.any()), name
@@ -188,43 +200,92 @@ def test_an_odd_number_of_components_is_refused():
     causal=st.booleans(),
 )
 def test_attention_is_multihead_attention_with_the_same_weights(heads, T, bias, seed, causal):
-    ours = attention(16, heads, rotary=False, bias=bias, seed=seed)
+    ours = attention(16, heads, bias=bias, seed=seed)
     theirs = nn.MultiheadAttention(16, heads, bias=bias, batch_first=True).requires_grad_(False)
-    theirs.in_proj_weight.copy_(ours.queries_keys_values.weight)
+    three = ours.queries, ours.keys, ours.values
+    theirs.in_proj_weight.copy_(torch.cat([layer.weight for layer in three]))
     theirs.out_proj.weight.copy_(ours.output.weight)
     if bias:
-        theirs.in_proj_bias.copy_(ours.queries_keys_values.bias)
+        theirs.in_proj_bias.copy_(torch.cat([layer.bias for layer in three]))
         theirs.out_proj.bias.copy_(ours.output.bias)
     x, mask = normal(seed, 2, T, 16), causal_mask(T) if causal else random_mask(seed, T, T)
     y, maps = theirs(x, x, x, attn_mask=~mask, average_attn_weights=False)
-    assert torch.allclose(ours(x, mask, torch.arange(T)), y, atol=1e-5)
-    assert torch.allclose(ours.weights(x, mask, torch.arange(T)), maps, atol=1e-5)
+    assert torch.allclose(ours(x, mask), y, atol=1e-5)
+    assert torch.allclose(ours.weights(x, mask), maps, atol=1e-5)
+
+
+@few
+@given(T=sizes, S=sizes, bias=st.booleans(), seed=st.integers(0, 5))
+def test_with_a_source_it_is_multihead_attention_over_another_sequence(T, S, bias, seed):
+    ours = attention(16, 4, bias=bias, seed=seed)
+    theirs = nn.MultiheadAttention(16, 4, bias=bias, batch_first=True).requires_grad_(False)
+    three = ours.queries, ours.keys, ours.values
+    theirs.in_proj_weight.copy_(torch.cat([layer.weight for layer in three]))
+    theirs.out_proj.weight.copy_(ours.output.weight)
+    if bias:
+        theirs.in_proj_bias.copy_(torch.cat([layer.bias for layer in three]))
+        theirs.out_proj.bias.copy_(ours.output.bias)
+    x, source, mask = normal(seed, 2, T, 16), normal(seed + 1, 2, S, 16), random_mask(seed, T, S)
+    y, maps = theirs(x, source, source, attn_mask=~mask, average_attn_weights=False)
+    assert torch.allclose(ours(x, mask, source=source), y, atol=1e-5)
+    assert torch.allclose(ours.weights(x, mask, source=source), maps, atol=1e-5)
+
+
+def test_positions_of_x_do_not_turn_a_source():
+    with pytest.raises(ValueError, match="leave out the rotation"):
+        attention()(normal(0, 1, 3, 24), None, turned(3), source=normal(1, 1, 4, 24))
+
+
+@few
+@given(groups=st.sampled_from([1, 2, 4]), bias=st.booleans(), qk_norm=st.booleans())
+def test_grouped_queries_are_full_attention_with_keys_and_values_repeated(groups, bias, qk_norm):
+    grouped = attention(24, 4, n_kv_head=groups, head_size=8, qkv_bias=bias, qk_norm=qk_norm)
+    full = attention(24, 4, head_size=8, qkv_bias=bias, qk_norm=qk_norm, seed=1)
+    weights = dict(grouped.state_dict())
+    for name in weights:
+        if name.split(".")[0] in ("keys", "values"):
+            shared = weights[name].unflatten(0, (groups, 8))
+            weights[name] = shared.repeat_interleave(4 // groups, dim=0).flatten(0, 1)
+    full.load_state_dict(weights)
+    x, mask = normal(0, 2, 5, 24), causal_mask(5)
+    assert torch.allclose(grouped(x, mask, turned(5)), full(x, mask, turned(5)), atol=1e-6)
+    assert torch.allclose(grouped.weights(x, mask), full.weights(x, mask), atol=1e-6)
+
+
+def test_query_key_norm_makes_scores_independent_of_length():
+    layer, x, mask = attention(qk_norm=True), normal(0, 1, 5, 24), causal_mask(5)
+    assert torch.allclose(layer.weights(100 * x, mask), layer.weights(x, mask), atol=1e-4)
+    queries, keys, values = layer.split(x)
+    for normed in (queries, keys):
+        assert torch.allclose(normed.square().mean(-1), torch.ones(1, 3, 5), atol=1e-3)
+    assert torch.equal(values.transpose(1, 2).flatten(2), layer.values(x))
 
 
 @few
 @given(rotary=st.booleans(), T=st.integers(2, 7), data=st.data())
 def test_nobody_sees_the_future(rotary, T, data):
     changed_at = data.draw(st.integers(1, T - 1))
-    layer = attention(rotary=rotary)
+    layer, rotation = attention(), turned(T) if rotary else None
     x = normal(0, 1, T, 24)
     changed = x.clone()
     changed[:, changed_at:] += 1
-    before, after = (layer(one, causal_mask(T), torch.arange(T)) for one in (x, changed))
+    before, after = (layer(one, causal_mask(T), rotation) for one in (x, changed))
     assert torch.equal(before[:, :changed_at], after[:, :changed_at])
     assert not torch.allclose(before[:, changed_at:], after[:, changed_at:])
 
 
 @few
-@given(rotary=st.booleans(), start=st.integers(1, 6), step=st.integers(1, 3))
-def test_with_a_cache_the_result_is_the_same(rotary, start, step):
-    layer, T = attention(rotary=rotary), 8
-    x, positions = normal(0, 2, T, 24), torch.arange(T)
-    whole = layer(x, causal_mask(T), positions)
-    cache = KeyValueCache(torch.empty(2, 3, T, 8), torch.empty(2, 3, T, 8))
+@given(groups=st.sampled_from([1, 3]), start=st.integers(1, 6), step=st.integers(1, 3))
+def test_with_a_cache_the_result_is_the_same(groups, start, step):
+    layer, T = attention(n_kv_head=groups), 8
+    x = normal(0, 2, T, 24)
+    whole = layer(x, causal_mask(T), turned(T))
+    cache = KeyValueCache(torch.empty(2, groups, T, 8), torch.empty(2, groups, T, 8))
     pieces, at = [], 0
     while at < T:
         end = min(T, at + (start if at == 0 else step))
-        pieces.append(layer(x[:, at:end], causal_mask(end - at, end), positions[at:end], cache))
+        rotation = turned(end - at, first=at)
+        pieces.append(layer(x[:, at:end], causal_mask(end - at, end), rotation, cache=cache))
         at = end
     assert cache.length == T
     assert torch.allclose(torch.cat(pieces, 1), whole, atol=1e-6)
@@ -232,36 +293,32 @@ def test_with_a_cache_the_result_is_the_same(rotary, start, step):
 
 def test_shifting_all_positions_changes_nothing_with_rotary():
     layer, x, mask = attention(), normal(0, 1, 6, 24), causal_mask(6)
-    assert torch.allclose(layer(x, mask, torch.arange(6)), layer(x, mask, torch.arange(6) + 50), atol=1e-5)
+    assert torch.allclose(layer(x, mask, turned(6)), layer(x, mask, turned(6, first=50)), atol=1e-5)
 
 
 def test_without_rotary_attention_does_not_see_order_and_with_it_it_does():
     x, order = normal(0, 1, 6, 24), torch.tensor([4, 2, 0, 3, 1, 5])
-    mask, here = torch.ones(6, 6, dtype=torch.bool), torch.arange(6)
-    blind, seeing = attention(rotary=False), attention(rotary=True)
-    assert torch.allclose(blind(x[:, order], mask, here), blind(x, mask, here)[:, order], atol=1e-6)
-    assert not torch.allclose(seeing(x[:, order], mask, here), seeing(x, mask, here)[:, order], atol=1e-3)
+    layer, here = attention(), turned(6)
+    assert torch.allclose(layer(x[:, order], None), layer(x, None)[:, order], atol=1e-6)
+    assert not torch.allclose(layer(x[:, order], None, here), layer(x, None, here)[:, order], atol=1e-3)
 
 
 def test_heads_do_not_see_each_other():
     layer, x = attention(24, 3), normal(0, 1, 5, 24)
-    before = layer.split(x, torch.arange(5))
-    maps = layer.weights(x, causal_mask(5), torch.arange(5))
-    layer.queries_keys_values.weight[8:16] += 1  # the queries of head 1
-    after = layer.split(x, torch.arange(5))
-    changed = layer.weights(x, causal_mask(5), torch.arange(5))
+    maps = layer.weights(x, causal_mask(5), turned(5))
+    layer.queries.weight[8:16] += 1  # the queries of head 1
+    changed = layer.weights(x, causal_mask(5), turned(5))
     assert [torch.equal(maps[:, head], changed[:, head]) for head in range(3)] == [True, False, True]
-    assert torch.equal(before[1], after[1])
-    assert torch.equal(before[2], after[2])
 
 
 def test_values_are_not_rotated():
     layer, x = attention(24, 3), normal(0, 1, 5, 24)
-    values = layer.split(x, torch.arange(5))[2]
-    expected = layer.queries_keys_values(x)[..., 48:].unflatten(-1, (3, 8)).transpose(1, 2)
-    assert torch.equal(values, expected)
+    values = layer.split(x, turned(5))[2]
+    assert torch.equal(values, layer.values(x).unflatten(-1, (3, 8)).transpose(1, 2))
 
 
 def test_heads_must_share_equally():
     with pytest.raises(ValueError, match="n_embd 24 cannot be shared by n_head 5: use a multiple of it"):
-        Attention(24, 5, rotary=False, bias=False)
+        Attention(24, 5)
+    with pytest.raises(ValueError, match="n_head 4 cannot share n_kv_head 3 equally: use a divisor"):
+        Attention(24, 4, n_kv_head=3)

@@ -317,9 +317,7 @@ def test_lead_accepts_right_answers(capsys):
 
 
 def warms(rise, after):
-    return lambda schedule, steps: (
-        lambda t: rise(schedule, steps, t) if t < steps else after(schedule, steps, t)
-    )
+    return lambda schedule, steps: lambda t: rise(schedule, steps, t) if t < steps else after(schedule, steps, t)
 
 
 def right_rise(schedule, steps, t):

@@ -6,6 +6,7 @@ from torch import nn
 
 from bigmodel.decoder import Config, Decoder
 from bigmodel.generate import (
+    Sampling,
     draw_rows,
     generate,
     generate_all,
@@ -17,6 +18,7 @@ from bigmodel.generate import (
 from bigmodel.model import BigModel, OneHot
 from bigmodel.tokenizer import CharacterTokenizer
 
+GREEDY = Sampling(top_k=1)
 TOKENIZER = CharacterTokenizer.train("the key is in the attic 钥匙在阁楼里")
 
 
@@ -35,19 +37,19 @@ def test_without_settings_it_is_softmax():
 
 
 def test_temperature_divides_the_logits():
-    torch.testing.assert_close(probabilities(LOGITS, temperature=0.5), (2 * LOGITS).softmax(-1))
+    torch.testing.assert_close(probabilities(LOGITS, Sampling(temperature=0.5)), (2 * LOGITS).softmax(-1))
 
 
 def test_top_k_keeps_the_k_most_probable_in_proportion():
     torch.testing.assert_close(
-        probabilities(LOGITS, top_k=2), torch.cat([LOGITS[:2].softmax(-1), torch.zeros(2)])
+        probabilities(LOGITS, Sampling(top_k=2)), torch.cat([LOGITS[:2].softmax(-1), torch.zeros(2)])
     )
 
 
 def test_top_p_keeps_the_smallest_set_that_reaches_p():
-    assert (probabilities(LOGITS, top_p=0.64) > 0).tolist() == [True, False, False, False]
-    assert (probabilities(LOGITS, top_p=0.65) > 0).tolist() == [True, True, False, False]
-    assert (probabilities(LOGITS, top_p=1.0) > 0).all()
+    assert (probabilities(LOGITS, Sampling(top_p=0.64)) > 0).tolist() == [True, False, False, False]
+    assert (probabilities(LOGITS, Sampling(top_p=0.65)) > 0).tolist() == [True, True, False, False]
+    assert (probabilities(LOGITS, Sampling(top_p=1.0)) > 0).all()
 
 
 @given(
@@ -57,7 +59,8 @@ def test_top_p_keeps_the_smallest_set_that_reaches_p():
     st.one_of(st.none(), st.floats(0.01, 1)),
 )
 def test_probabilities_sum_to_one_and_keep_the_most_probable(values, temperature, top_k, top_p):
-    chances = probabilities(torch.tensor(values, dtype=torch.float), temperature, top_k, top_p)
+    logits = torch.tensor(values, dtype=torch.float)
+    chances = probabilities(logits, Sampling(temperature, top_k, top_p))
     assert chances.sum().item() == pytest.approx(1, abs=1e-5)
     assert chances[torch.tensor(values).argmax()] == chances.max()
     assert top_k is None or int((chances > 0).sum()) <= top_k
@@ -65,12 +68,12 @@ def test_probabilities_sum_to_one_and_keep_the_most_probable(values, temperature
 
 def test_the_logits_given_are_left_as_they_are():
     logits = LOGITS.clone()
-    probabilities(logits, 0.7, top_k=1, top_p=0.5)
+    probabilities(logits, Sampling(0.7, top_k=1, top_p=0.5))
     assert torch.equal(logits, LOGITS)
 
 
 def test_the_same_seed_writes_the_same_text_and_another_another(model):
-    texts = [generate(model, TOKENIZER, "the", 40, seed=seed) for seed in (0, 0, 1)]
+    texts = [generate(model, TOKENIZER, "the", 40, Sampling(seed=seed)) for seed in (0, 0, 1)]
     assert texts[0] == texts[1] != texts[2]
     assert texts[0].startswith("the")
 
@@ -83,7 +86,7 @@ def test_generating_leaves_the_global_generator_alone(model):
 
 def test_top_k_1_takes_the_most_probable_token_each_time(model):
     ids = TOKENIZER.encode("key")
-    for token in stream_ids(model, list(ids), 6, end=TOKENIZER.end, top_k=1):
+    for token in stream_ids(model, list(ids), 6, GREEDY, end=TOKENIZER.end):
         assert token == next_logits(model, torch.tensor([ids])).argmax()
         ids.append(token)
     assert len(ids) == 9
@@ -105,8 +108,8 @@ def test_writing_stops_at_the_end_token():
 
 
 def test_streaming_gives_the_same_text_in_pieces(model):
-    pieces = list(stream(model, TOKENIZER, "钥匙", 30, seed=4))
-    assert "钥匙" + "".join(pieces) == generate(model, TOKENIZER, "钥匙", 30, seed=4)
+    pieces = list(stream(model, TOKENIZER, "钥匙", 30, Sampling(seed=4)))
+    assert "钥匙" + "".join(pieces) == generate(model, TOKENIZER, "钥匙", 30, Sampling(seed=4))
 
 
 @pytest.mark.parametrize(
@@ -118,12 +121,22 @@ def test_streaming_gives_the_same_text_in_pieces(model):
         ({"top_k": 0}, "top_k is 0"),
         ({"top_p": 0}, "top_p is 0"),
         ({"top_p": 1.5}, "top_p is 1.5"),
-        ({"length": -1}, "length is -1"),
     ],
 )
-def test_settings_out_of_range_are_refused(model, settings, sentence):
+def test_settings_out_of_range_are_refused(settings, sentence):
     with pytest.raises(ValueError, match=sentence):
-        generate(model, TOKENIZER, "the", **{"length": 3, **settings})
+        Sampling(**settings)
+
+
+def test_a_length_below_0_is_refused(model):
+    with pytest.raises(ValueError, match="length is -1"):
+        generate(model, TOKENIZER, "the", -1)
+
+
+def test_a_prompt_outside_the_model_s_vocabulary_is_refused():
+    small = nn.Sequential(OneHot(5), BigModel(5, 4, 5))
+    with pytest.raises(ValueError, match="outside the vocabulary of 5 tokens: model and tokenizer must"):
+        generate(small, TOKENIZER, "the", 3)
 
 
 def test_no_token_to_continue_from_is_refused(model):
@@ -144,7 +157,7 @@ def new_decoder(**settings) -> Decoder:
 def test_a_cache_changes_no_greedy_token_even_beyond_the_context(position, batch_size):
     decoder = new_decoder(position=position)
     ids = torch.randint(TOKENIZER.vocab_size, (batch_size, 7), generator=torch.Generator().manual_seed(2))
-    fast = torch.stack(list(draw_rows(decoder, ids, 40, top_k=1)), dim=1)
+    fast = torch.stack(list(draw_rows(decoder, ids, 40, GREEDY)), dim=1)
     for _ in range(40):
         ids = torch.cat([ids, next_logits(decoder, ids).argmax(-1, keepdim=True)], dim=1)
     assert torch.equal(fast, ids[:, 7:])
@@ -157,19 +170,65 @@ def test_a_cached_decoder_reads_each_token_once():
     assert read == [7, 1, 1, 1, 1]
 
 
+class Wrapper(nn.Module):
+    """As of DistributedDataParallel, but knowing of ids alone."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, ids):
+        return self.module(ids)
+
+
+WRAPPED = {
+    "compiled": lambda decoder: torch.compile(decoder, backend="eager"),
+    "wrapped": Wrapper,
+    "in a Sequential": nn.Sequential,
+    "compiled in a Sequential": lambda decoder: nn.Sequential(torch.compile(decoder, backend="eager")),
+    "a Sequential, compiled": lambda decoder: torch.compile(nn.Sequential(decoder), backend="eager"),
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPPED.values(), ids=WRAPPED)
+def test_a_wrapped_decoder_writes_the_same_with_its_cache_padding_and_context(wrap):
+    decoder = new_decoder()
+    prompts = ["the", "the key is in the at", "钥匙"]
+    expected = generate_all(decoder, TOKENIZER, prompts, 20, GREEDY)
+    model, read = wrap(decoder), []
+    for _ in range(2):  # as if nothing of the first time were kept
+        assert generate_all(model, TOKENIZER, prompts, 20, GREEDY) == expected
+    ids = torch.ones(2, 7, dtype=torch.long)
+    assert torch.equal(model(ids), decoder(ids))
+    decoder.register_forward_pre_hook(lambda module, inputs: read.append(inputs[0].shape[1]))
+    torch._dynamo.reset()  # a compiled model would not see the new hook
+    list(draw_rows(model, ids, 25, GREEDY))
+    assert read == [7] + 17 * [1] + 7 * [24]
+
+
+def test_what_a_wrapper_does_to_the_logits_is_not_lost():
+    decoder = new_decoder()
+    opposite = nn.Sequential(decoder, nn.Linear(TOKENIZER.vocab_size, TOKENIZER.vocab_size))
+    opposite[1].weight = nn.Parameter(-torch.eye(TOKENIZER.vocab_size))
+    nn.init.zeros_(opposite[1].bias)
+    ids = torch.ones(1, 7, dtype=torch.long)
+    (first,) = draw_rows(opposite, ids, 1, GREEDY)
+    assert first == decoder(ids)[0, -1].argmin()
+
+
 @pytest.mark.parametrize("position", ["rotary", "learned"])
 def test_prompts_side_by_side_are_continued_as_each_alone(position):
     decoder = new_decoder(position=position)
     prompts = ["the", "the key is in the at", "", "钥匙"]
-    alone = [generate(decoder, TOKENIZER, prompt, 30, top_k=1) for prompt in prompts]
-    assert generate_all(decoder, TOKENIZER, prompts, 30, top_k=1) == alone
+    alone = [generate(decoder, TOKENIZER, prompt, 30, GREEDY) for prompt in prompts]
+    assert generate_all(decoder, TOKENIZER, prompts, 30, GREEDY) == alone
     assert len(set(alone)) > 1
 
 
 def test_models_without_a_cache_write_side_by_side_too(model):
     prompts = ["the", "the key is in the at", "钥匙"]
-    alone = [generate(model, TOKENIZER, prompt, 20, top_k=1) for prompt in prompts]
-    assert generate_all(model, TOKENIZER, prompts, 20, top_k=1) == alone
+    alone = [generate(model, TOKENIZER, prompt, 20, GREEDY) for prompt in prompts]
+    assert generate_all(model, TOKENIZER, prompts, 20, GREEDY) == alone
     assert generate_all(model, TOKENIZER, prompts, 0) == prompts
 
 

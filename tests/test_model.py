@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from bigmodel.model import BagOfWords, BigModel, OneHot, context_length, num_parameters
+from bigmodel.model import BagOfWords, BigModel, OneHot, check_ids, context_length, num_parameters, part_with
 
 
 def ids_of(seed: int, rows: int, length: int, vocab_size: int) -> torch.Tensor:
@@ -60,13 +60,29 @@ def test_a_model_says_how_much_it_sees():
     assert context_length(nn.Linear(2, 2)) is None
 
 
+def test_what_a_part_offers_is_found_inside_of_wrappers():
+    reader = OneHot(10)
+    assert part_with(nn.Sequential(nn.Sequential(reader), nn.ReLU()), "vocab_size") is reader
+    assert part_with(nn.ReLU(), "vocab_size") is None
+
+
+def test_ids_of_any_shape_are_checked_where_they_are_made():
+    check_ids(torch.arange(5), vocab_size=5)
+    check_ids(torch.zeros(0, 3, dtype=torch.long), vocab_size=5)
+
+
+def test_an_id_outside_the_vocabulary_fails_in_a_forward_too():
+    with pytest.raises(RuntimeError, match="index 5 is out of bounds"):
+        OneHot(5)(torch.tensor([[5]]))
+
+
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
         (lambda: BigModel(0, 5, 5), "input_size is 0"),
         (lambda: BigModel(4, 5, 6)(torch.zeros(2, 3)), "3 components, but this BigModel reads 4"),
-        (lambda: OneHot(5)(torch.tensor([[5]])), "id 5 is outside the vocabulary of 5"),
-        (lambda: OneHot(5)(torch.tensor([[-1]])), "id -1 is outside"),
+        (lambda: check_ids(torch.tensor([4, 5]), 5), "id 5 is outside the vocabulary of 5"),
+        (lambda: check_ids(torch.tensor([[-1]]), 5), "id -1 is outside"),
         (lambda: OneHot(5)(torch.tensor([1, 2])), r"shape \(2,\)"),
         (lambda: OneHot(5)(torch.zeros(1, 2)), "whole numbers"),
         (lambda: OneHot(5, context=0), "context 0"),

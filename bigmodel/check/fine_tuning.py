@@ -39,13 +39,9 @@ def decay_to(answer: Callable[..., Any]) -> str | None:
         if not math.isclose(rate := answer(t, **settings), expected, abs_tol=1e-9):
             return f"{call.replace('5', str(t), 1)} the rate is {expected}, and yours is {rate:.4g}."
     if not math.isclose(rate := answer(5, 10, 0.1, 0.1, 3), 0.1):
-        return (
-            f"With eta_end = eta_0 = 0.1 nothing falls: every rate is 0.1, and yours at t = 5 is {rate:.4g}."
-        )
+        return f"With eta_end = eta_0 = 0.1 nothing falls: every rate is 0.1, and yours at t = 5 is {rate:.4g}."
     if not math.isclose(rate := answer(7, 7, 0.5, 0.1, 0), 0.5):
-        return (
-            f"With alpha = 0 the rate stays at eta_0 to the end: 0.5 at t = T = 7, and yours is {rate:.4g}."
-        )
+        return f"With alpha = 0 the rate stays at eta_0 to the end: 0.5 at t = T = 7, and yours is {rate:.4g}."
     return _wrong_on_arrays(answer, settings) or _wrong_outside(answer, settings)
 
 
@@ -139,9 +135,7 @@ def step_when_spent(answer: Callable[..., Any]) -> str | None:
     if wrong:
         return wrong
     for formula, words in _WRONG_SPENT:
-        if math.isclose(t, formula(0.5, 200, 1)) and math.isclose(
-            answer(0.75, 200, 3), formula(0.75, 200, 3)
-        ):
+        if math.isclose(t, formula(0.5, 200, 1)) and math.isclose(answer(0.75, 200, 3), formula(0.75, 200, 3)):
             return f"{words} At {call} the answer is {200 * (1 - 0.5**0.5):.1f}, and yours is {t:.4g}."
     for share, T, alpha in (
         (0.5, 100, 0),
@@ -155,9 +149,7 @@ def step_when_spent(answer: Callable[..., Any]) -> str | None:
         expected = T * (1 - (1 - share) ** (1 / (alpha + 1)))
         t = answer(share, T, alpha)
         if t == round(t) and 0 < abs(t - expected) < 1:
-            return (
-                f"It is rounded: at {call} the exact time is {expected:.1f}, between two steps. Return that."
-            )
+            return f"It is rounded: at {call} the exact time is {expected:.1f}, between two steps. Return that."
         if not math.isclose(t, expected, rel_tol=1e-4, abs_tol=1e-6):
             return f"At share = {share}, T = {T}, alpha = {alpha} the answer is {expected:.4g}, and yours is {t:.4g}."
     return None
@@ -227,9 +219,7 @@ def decoder_only(answer: Callable[..., Any]) -> str | None:
     return _what_moved(model, before, optimizer)
 
 
-def _what_moved(
-    model: BigModel, before: dict[str, torch.Tensor], optimizer: torch.optim.Optimizer
-) -> str | None:
+def _what_moved(model: BigModel, before: dict[str, torch.Tensor], optimizer: torch.optim.Optimizer) -> str | None:
     moved = {name: (value - before[name]).abs().max().item() for name, value in model.state_dict().items()}
     for name in ("decoder.weight", "decoder.bias"):
         if moved[name] == 0:
@@ -328,9 +318,7 @@ def lead(answer: Callable[..., Any]) -> str | None:
     mean, error = (float(value) for value in answer(theirs[:4].float(), ours[:4].float()))
     if not math.isclose(error, differences[:4].std().item() / 2, rel_tol=1e-3):
         right = differences[:4].std().item() / 2
-        return (
-            f"With four seeds instead of eight it is {right:.4f}, and yours is {error:.4f}: count the seeds."
-        )
+        return f"With four seeds instead of eight it is {right:.4f}, and yours is {error:.4f}: count the seeds."
     return None
 
 
@@ -379,9 +367,7 @@ def _wrong_warm_up(rates: list[float]) -> str:
     if rates[3] > 0.8 + 1e-9:
         return "they rise above the schedule's first rate: the last step of the warm-up is schedule(0)."
     if np.allclose(rates[:4], [0.16, 0.32, 0.48, 0.64]):
-        return (
-            "they rise in steps of 1/(steps + 1), so the warm-up is one step too long: divide t + 1 by steps."
-        )
+        return "they rise in steps of 1/(steps + 1), so the warm-up is one step too long: divide t + 1 by steps."
     if not np.allclose(rates[:4], [0.2, 0.4, 0.6, 0.8]):
         return "the warm-up is not the line up to schedule(0): do not let the schedule fall while it rises."
     return "after the warm-up the schedule begins at its own step 0: ask it for t − steps."

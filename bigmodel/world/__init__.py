@@ -5,14 +5,26 @@
     world.log_probability(world.stories(1)[0])  # ln of the exact probability with which the world tells this story
     world.entropy("english")                    # nats a story: no model can do better on fresh stories
 
-One generative program (`program.py`) draws what happens (`plot.py`, `lexicon.py`) and tells it in sentences with slots
-(`frames.py`, `english.py`, `hanzi.py`, `pinyin.py`). Run backwards it scores a text or its beginning (`prefix.py`) and
-judges any text (`reading.py`); `tasks.py` asks questions, `measure.py` measures the world.
+Its few terms:
+
+    meaning   what happens in a story: role -> value, {"hero": "mia", "thing": "kite", …}, the same in every script
+    role      a question that the meaning answers: who is the hero, what is the thing, where is it found
+    draw      how a role gets its value: by chance, with weights that may look at roles decided before
+    beat      a step of the story (someone hides the treasure, a friend helps): its draws, and when it happens
+    frame     one sentence that can tell a beat, with slots for the roles and choices of style
+    slot      the place in a frame where a role is said: "the {thing}"
+    choice    several ways of saying the same, all equally likely: "[hid|tucked]"
+    style     all that is drawn when the meaning is known: the frame of each beat, and a way of each choice
+    script    a way of writing the world: "english", "hanzi" or "pinyin", with frames of its own
+    step      what the walk through the beats does at each of them: draw, follow a text, or go every way
+
+The order of reading: ``frames.py`` (a sentence), ``program.py`` (the walk), ``beats.py`` (what can happen),
+``telling.py`` (``WORLD`` and ``DIALECT`` put together), ``story.py`` (stories by seed, and their probability); then, if
+you like, ``prefix.py`` (beginnings), ``reading.py`` (any text judged), ``tasks.py`` (questions, instructions) and the
+tables in ``words/``.
 """
 
-from bigmodel.world.dialect import DIALECT
-from bigmodel.world.frames import Frame, Meaning
-from bigmodel.world.measure import Richness, richness, tokens
+from bigmodel.world.corner import CORNER
 from bigmodel.world.prefix import prefix_log_probability, surprises
 from bigmodel.world.program import Story, World
 from bigmodel.world.reading import Judgement, Reading, Sentence, judge, read
@@ -26,20 +38,18 @@ from bigmodel.world.tasks import (
     preference,
     questions,
 )
-from bigmodel.world.telling import SCRIPTS, WORLD
+from bigmodel.world.telling import DIALECT, SCRIPTS, WORLD
 
 __all__ = [
+    "CORNER",
     "DIALECT",
     "SCRIPTS",
     "WORLD",
-    "Frame",
     "Instruction",
     "Judgement",
-    "Meaning",
     "Preference",
     "Question",
     "Reading",
-    "Richness",
     "Sentence",
     "Story",
     "World",
@@ -53,11 +63,9 @@ __all__ = [
     "prefix_log_probability",
     "questions",
     "read",
-    "richness",
     "sample",
     "stories",
     "surprises",
     "tell",
     "text",
-    "tokens",
 ]

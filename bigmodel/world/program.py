@@ -1,4 +1,4 @@
-"""One program, run in three ways: it samples a story, scores a text, and enumerates a (small) world.
+"""The program that tells the stories, and the one walk through it that samples, scores and enumerates them.
 
 A world is a line of beats. At each beat that happens, the program draws some roles of the meaning (who, what, where),
 with probabilities that may depend on roles drawn before, and tells them in one sentence, drawn from the script's
@@ -8,32 +8,54 @@ Nothing else is random, so the probability of every story is known, and with it 
 
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from bigmodel.world.frames import Frame, Meaning, Script
+from bigmodel.world.frames import Facts, Frame, Meaning, Script
 
 Weights = Mapping[str, float]  # value -> weight
 
 
 @dataclass(frozen=True)
+class Story:
+    """A story, whole or half told: its text, what it means, the frames that tell it, and ln of its probability."""
+
+    text: str
+    script: str
+    meaning: Meaning
+    frames: tuple[Frame, ...] = ()
+    log_probability: float = 0.0
+
+    def with_meaning(self, meaning: Meaning, log_p: float) -> "Story":
+        """The same story, more of its meaning decided."""
+        return Story(self.text, self.script, meaning, self.frames, self.log_probability + log_p)
+
+    def with_sentence(self, text: str, frame: Frame, log_p: float) -> "Story":
+        """The same story, longer by a sentence, which makes its text this."""
+        return Story(text, self.script, self.meaning, (*self.frames, frame), self.log_probability + log_p)
+
+
+@dataclass(frozen=True)
 class Draw:
-    """One role of the meaning, drawn with weights that look at the roles in `given`, and at nothing else."""
+    """One role of the meaning, drawn with weights that look at roles decided by earlier beats: those in ``given``."""
 
     role: str
     weights: Callable[..., Weights]
     given: tuple[str, ...] = ()
 
     def probabilities(self, meaning: Meaning) -> Weights:
-        """The probability of each value, where the meaning so far holds every role in `given`."""
-        return normalised(self, tuple(meaning[role] for role in self.given))
+        """The probability of each value, where the meaning so far holds every role in ``given``."""
+        return normalised(self, tuple([meaning[role] for role in self.given]))
+
+    def entropy(self, meaning: Meaning) -> float:
+        """Nats of this draw, where the meaning so far holds every role in ``given``."""
+        return -sum(p * math.log(p) for p in self.probabilities(meaning).values())
 
     def only(self, values: tuple[str, ...]) -> "Draw":
         """The same draw among fewer values."""
-        return replace(
-            self, weights=lambda *known: {v: w for v, w in self.weights(*known).items() if v in values}
-        )
+        return replace(self, weights=lambda *known: {v: w for v, w in self.weights(*known).items() if v in values})
 
 
 @cache
@@ -42,6 +64,16 @@ def normalised(draw: Draw, known: tuple[str, ...]) -> Weights:
     weights = draw.weights(*known)
     total = sum(weights.values())
     return {value: weight / total for value, weight in weights.items() if weight > 0}
+
+
+def pick(probabilities: Weights, rng: random.Random) -> str:
+    """Draw a value with one call of ``rng.random()``, the only source of chance that every Python keeps stable."""
+    left = rng.random()
+    for value, probability in probabilities.items():
+        left -= probability
+        if left < 0:
+            return value
+    return value
 
 
 @dataclass(frozen=True)
@@ -54,32 +86,42 @@ class Beat:
 
     def happens(self, meaning: Meaning) -> bool:
         """Whether this beat is part of a story with this meaning."""
-        return all(meaning.get(role) in values for role, values in self.when)
+        for role, values in self.when:  # noqa: SIM110 (asked at every beat of every story: all() takes twice as long)
+            if meaning.get(role) not in values:
+                return False
+        return True
 
-    def outcomes(
-        self, meaning: Meaning, allowed: Mapping[str, frozenset[str]] | None = None
-    ) -> list[tuple[Meaning, float]]:
-        """Every way in which the draws can fall (within `allowed`): the meaning after them, the log-probability."""
-        outcomes = [(meaning, 0.0)]
+    @property
+    def looks_at(self) -> frozenset[str]:
+        """The roles on which it depends whether this beat happens, and how it is decided."""
+        return frozenset(role for role, _ in self.when).union(*(draw.given for draw in self.draws))
+
+    def draw(self, story: Story, rng: random.Random) -> Story:
+        """The story after this beat has been decided by chance."""
+        meaning, log_p = dict(story.meaning), 0.0
         for draw in self.draws:
-            outcomes = [
-                ({**known, draw.role: value}, log_p + math.log(p))
-                for known, log_p in outcomes
-                for value, p in draw.probabilities(known).items()
-                if allowed is None or value in allowed[draw.role]
+            probabilities = draw.probabilities(meaning)
+            value = meaning[draw.role] = pick(probabilities, rng)
+            log_p += math.log(probabilities[value])
+        return story.with_meaning(meaning, log_p)
+
+    def outcomes(self, story: Story, facts: Facts) -> list[Story]:
+        """The story after this beat has been decided, in every way that agrees with the facts."""
+        for role, values in facts.items():
+            if role in story.meaning and story.meaning[role] not in values:
+                return []
+        ways = [(story.meaning, 0.0)]
+        for draw in self.draws:
+            ways = [
+                ({**meaning, draw.role: value}, log_p + math.log(p))
+                for meaning, log_p in ways
+                for value, p in draw.probabilities(meaning).items()
+                if draw.role not in facts or value in facts[draw.role]
             ]
-        return outcomes
+        return [story.with_meaning(meaning, log_p) for meaning, log_p in ways]
 
 
-@dataclass(frozen=True)
-class Story:
-    """A story: its text, what it means (role -> value), the frames that tell it, and ln of its exact probability."""
-
-    text: str
-    script: str
-    meaning: Meaning
-    frames: tuple[Frame, ...]
-    log_probability: float
+Step = Callable[[Beat, Story], Iterable[Story]]  # the story before a beat -> the stories after it
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,188 +132,117 @@ class World:
     scripts: Mapping[str, Script]
 
     def script(self, name: str) -> Script:
-        """The script of this name; ValueError if the world has none such."""
+        """The script of this name.
+
+        Raises:
+            ValueError: if the world has none such.
+        """
         if name not in self.scripts:
             raise ValueError(f"no script is called {name!r}: use one of {', '.join(self.scripts)}.")
         return self.scripts[name]
 
-    def log_p_frame(self, frame: Frame, script: Script) -> float:
-        """Log-probability of this frame at its beat, with any one rendering of it."""
-        return -math.log(len(script.frames[frame.beat])) - frame.style_entropy
+    def walk(self, script: str, step: Step) -> Iterator[tuple[Beat | None, Story]]:
+        """Walk from beat to beat, past those that do not happen, in every way that ``step`` goes.
 
-    # The first run: sample.
+        Yields:
+            Each beat on the way with the story before it; at the end of a way, None with the whole story.
+        """
+        ways = [(0, Story("", self.script(script).name, {}))]
+        while ways:
+            at, story = ways.pop()
+            while at < len(self.beats) and not self.beats[at].happens(story.meaning):
+                at += 1
+            if at == len(self.beats):
+                yield None, story
+            else:
+                yield self.beats[at], story
+                ways += [(at + 1, after) for after in step(self.beats[at], story)]
 
-    def sample_meaning(self, rng: random.Random) -> tuple[Meaning, float]:
-        """Draw what happens; return it with its log-probability."""
-        meaning: Meaning = {}
-        log_p = 0.0
-        for beat in self.beats:
-            for draw in beat.draws if beat.happens(meaning) else ():
-                probabilities = draw.probabilities(meaning)
-                value = pick(probabilities, rng)
-                meaning[draw.role] = value
-                log_p += math.log(probabilities[value])
-        return meaning, log_p
+    def sample(self, script: str, what: random.Random, how: random.Random) -> Story:
+        """Draw a story: what happens with one generator, how it is told with the other."""
+        *_, (_, happened) = self.walk(script, lambda beat, story: [beat.draw(story, what)])
+        return self.tell(happened, how)
 
-    def tell(
-        self, meaning: Meaning, script_name: str, rng: random.Random
-    ) -> tuple[str, tuple[Frame, ...], float]:
-        """Put a meaning into words: the text, its frames, and the log-probability of the style."""
-        script = self.script(script_name)
-        frames: list[Frame] = []
-        for beat in self.beats:
-            if beat.name in script.frames and beat.happens(meaning):
-                told = script.frames[beat.name]
-                frames.append(told[int(rng.random() * len(told))])
-        text = script.separator.join(frame.render(meaning, rng) for frame in frames)
-        return text, tuple(frames), sum(self.log_p_frame(frame, script) for frame in frames)
+    def tell(self, story: Story, rng: random.Random) -> Story:
+        """Put what happens in a story into words, drawing the style."""
+        script = self.script(story.script)
+        beats = [beat for beat in self.beats if beat.name in script.frames and beat.happens(story.meaning)]
+        frames = [told[int(rng.random() * len(told))] for told in (script.frames[beat.name] for beat in beats)]
+        text = script.separator.join([frame.render(story.meaning, rng) for frame in frames])
+        log_p = story.log_probability + sum(script.log_probability(frame) for frame in frames)
+        return Story(text, script.name, story.meaning, tuple(frames), log_p)
 
-    # The second run: score.
+    def follow(self, text: str, script: str) -> Iterator[tuple[Beat | None, Story]]:
+        """Walk along a text: by each sentence of it that tells the next beat and agrees with the story so far."""
+        told = self.script(script)
 
-    def ahead(self, at: int, meaning: Meaning) -> Iterator[tuple[int, Meaning, float]]:
-        """The beats that may be told next from beat `at` on, past silent ones; `len(beats)` is the story's end."""
-        if at == len(self.beats) or (self.is_told(at) and self.beats[at].happens(meaning)):
-            yield at, meaning, 0.0
-        elif not self.beats[at].happens(meaning):
-            yield from self.ahead(at + 1, meaning)
-        else:
-            for known, log_p in self.beats[at].outcomes(meaning):
-                for beat, after, log_q in self.ahead(at + 1, known):
-                    yield beat, after, log_p + log_q
+        def step(beat: Beat, story: Story) -> list[Story]:
+            if beat.name not in told.frames:
+                return beat.outcomes(story, {})
+            return [
+                after.with_sentence(text[:end], frame, told.log_probability(frame))
+                for frame, end, facts in told.recognise(beat.name, text, len(story.text))
+                for after in beat.outcomes(story, facts)
+            ]
 
-    def is_told(self, at: int) -> bool:
-        """Whether this beat has frames (in every script or in none)."""
-        return all(self.beats[at].name in script.frames for script in self.scripts.values())
+        return self.walk(script, step)
 
-    def derivations(self, text: str, script_name: str) -> Iterator[Story]:
+    def derivations(self, text: str, script: str) -> Iterator[Story]:
         """Every run of the program that tells exactly this text: one for a story, none for anything else."""
-        script = self.script(script_name)
+        return (story for beat, story in self.follow(text, script) if beat is None and story.text == text)
 
-        def search(
-            at: int, end: int, meaning: Meaning, frames: tuple[Frame, ...], log_p: float
-        ) -> Iterator[Story]:
-            for beat, known, log_q in self.ahead(at, meaning):
-                if beat == len(self.beats):
-                    if end == len(text):
-                        yield Story(text, script.name, known, frames, log_p + log_q)
-                    continue
-                for frame, stop, after, log_r in self.steps(text, end, script, beat, known):
-                    yield from search(beat + 1, stop, after, (*frames, frame), log_p + log_q + log_r)
-
-        yield from search(0, 0, {}, (), 0.0)
-
-    def steps(
-        self, text: str, end: int, script: Script, at: int, meaning: Meaning
-    ) -> Iterator[tuple[Frame, int, Meaning, float]]:
-        """Every way in which the sentence after `end` tells beat `at` and agrees with `meaning`."""
-        start = end + len(script.separator) if end else 0
-        if not text.startswith(script.separator if end else "", end):
-            return
-        for frame in script.frames[self.beats[at].name]:
-            match = frame.match(text, start)
-            if match is None or any(
-                meaning[role] not in match.facts[role] for role in meaning.keys() & match.facts
-            ):
-                continue
-            for after, log_p in self.beats[at].outcomes(meaning, match.facts):
-                yield frame, match.end, after, log_p + self.log_p_frame(frame, script)
-
-    # The third run: enumerate.
-
-    def enumerate(self, script_name: str) -> Iterator[Story]:
+    def enumerate(self, script: str) -> Iterator[Story]:
         """Every story of the world. Only for a restricted world: the standard one has more than 10^30."""
-        script = self.script(script_name)
+        told = self.script(script)
 
-        def walk(
-            at: int, text: str, meaning: Meaning, frames: tuple[Frame, ...], log_p: float
-        ) -> Iterator[Story]:
-            for beat, known, log_q in self.ahead(at, meaning):
-                if beat == len(self.beats):
-                    yield Story(text, script.name, known, frames, log_p + log_q)
-                    continue
-                for after, log_r in self.beats[beat].outcomes(known):
-                    for frame in script.frames[self.beats[beat].name]:
-                        log_s = log_p + log_q + log_r + self.log_p_frame(frame, script)
-                        for said in frame.renderings(after):
-                            longer = text + script.separator + said if text else said
-                            yield from walk(beat + 1, longer, after, (*frames, frame), log_s)
+        def step(beat: Beat, story: Story) -> list[Story]:
+            decided = beat.outcomes(story, {})
+            if beat.name not in told.frames:
+                return decided
+            before = story.text + told.gap(len(story.text))
+            return [
+                after.with_sentence(before + said, frame, told.log_probability(frame))
+                for after in decided
+                for frame in told.frames[beat.name]
+                for said in frame.renderings(after.meaning)
+            ]
 
-        yield from walk(0, "", {}, (), 0.0)
+        return (story for beat, story in self.walk(script, step) if beat is None)
 
-    # The entropy, by recursion over what the rest of the story still depends on.
+    def entropy(self, script: str | None = None) -> float:
+        """Entropy of a whole story in nats, exactly; without a script, of its meaning alone.
 
-    def entropy(self, script_name: str | None = None) -> float:
-        """Entropy of a whole story in nats, exactly; without a script, of its meaning alone."""
-        script = self.script(script_name) if script_name is not None else None
-        steps = [(beat, draw) for beat in self.beats for draw in (*beat.draws, None)]  # None: tell the beat
-        live: list[frozenset[str]] = [
-            frozenset()
-        ]  # roles that decide what comes after each step, from the last
-        for beat, draw in reversed(steps):
-            live.append(live[-1] | {role for role, _ in beat.when} | set(draw.given if draw else ()))
-        live.reverse()
+        All stories walk at once here: of their meaning we keep only what later beats look at, and how probable it is.
+        """
+        told = None if script is None else self.script(script)
+        nats, ways = 0.0, {frozenset[tuple[str, str]](): 1.0}
+        for at, beat in enumerate(self.beats):
+            live = frozenset[str]().union(*(later.looks_at for later in self.beats[at + 1 :]))
+            lasting = replace(beat, draws=tuple(draw for draw in beat.draws if draw.role in live))
+            after: defaultdict[frozenset[tuple[str, str]], float] = defaultdict(float)
+            for known, p in ways.items():
+                story = Story("", "", dict(known))
+                happens = beat.happens(story.meaning)
+                if happens:
+                    style = told.style_entropy(beat.name) if told else 0.0
+                    nats += p * (style + sum(draw.entropy(story.meaning) for draw in beat.draws))
+                for longer in lasting.outcomes(story, {}) if happens else [story]:
+                    kept = frozenset((role, value) for role, value in longer.meaning.items() if role in live)
+                    after[kept] += p * math.exp(longer.log_probability)
+            ways = after
+        return nats
 
-        @cache
-        def rest(i: int, known: frozenset[tuple[str, str]]) -> float:
-            if i == len(steps):
-                return 0.0
-            beat, draw = steps[i]
-            meaning = dict(known)
-            if not beat.happens(meaning):
-                return after(i, meaning)
-            if draw is None:
-                return style_entropy(script, beat) + after(i, meaning)
-            return sum(
-                p * (after(i, {**meaning, draw.role: value}) - math.log(p))
-                for value, p in draw.probabilities(meaning).items()
-            )
+    def restrict(self, frames: int | None = None, ways: int | None = None, **values: tuple[str, ...]) -> "World":
+        """A smaller world.
 
-        def after(i: int, meaning: Meaning) -> float:
-            return rest(i + 1, frozenset((role, meaning[role]) for role in live[i + 1] & meaning.keys()))
-
-        return rest(0, frozenset())
-
-    # Smaller worlds, and others.
-
-    def restrict(self, frames: int | None = None, **values: tuple[str, ...]) -> "World":
-        """The same world with only the first `frames` frames of each beat, and only these values of the roles named."""
-        beats = tuple(
+        Args:
+            frames: only this many of the first frames of each beat.
+            ways: only this many of the first ways of each choice of style.
+            values: role -> its only values.
+        """
+        beats = [
             replace(beat, draws=tuple(d.only(values[d.role]) if d.role in values else d for d in beat.draws))
             for beat in self.beats
-        )
-        scripts = {
-            name: replace(script, frames={beat: told[:frames] for beat, told in script.frames.items()})
-            for name, script in self.scripts.items()
-        }
-        return World(beats, scripts)
-
-    def with_style(self, ways: int) -> "World":
-        """The same world with only the first `ways` ways of each choice of style."""
-        scripts = {
-            name: replace(
-                script,
-                frames={
-                    beat: tuple(f.with_style(ways) for f in told) for beat, told in script.frames.items()
-                },
-            )
-            for name, script in self.scripts.items()
-        }
-        return World(self.beats, scripts)
-
-
-def style_entropy(script: Script | None, beat: Beat) -> float:
-    """Entropy in nats of how a script tells a beat, its meaning known."""
-    if script is None or beat.name not in script.frames:
-        return 0.0
-    told = script.frames[beat.name]
-    return math.log(len(told)) + sum(frame.style_entropy for frame in told) / len(told)
-
-
-def pick(probabilities: Mapping[str, float], rng: random.Random) -> str:
-    """Draw a value with one call of `rng.random()`, the only source of chance that every Python keeps stable."""
-    left = rng.random()
-    for value, probability in probabilities.items():
-        left -= probability
-        if left < 0:
-            return value
-    return value
+        ]
+        scripts = {name: script.restrict(frames, ways) for name, script in self.scripts.items()}
+        return World(tuple(beats), scripts)

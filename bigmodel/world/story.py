@@ -14,20 +14,19 @@ def sample(seed: int = 0, script: str = "english", index: int = 0, world: World 
     """Draw the story with this seed and index.
 
     The same seed and index give the same meaning in every script, and different pairs draw from different streams,
-    so stories of one seed are fresh to a model trained on another's. ValueError outside 0 ≤ index < 2³², 0 ≤ seed.
+    so stories of one seed are fresh to a model trained on another's.
+
+    Raises:
+        ValueError: outside 0 ≤ index < 2³², 0 ≤ seed, and for a script that the world does not have.
     """
     if seed < 0 or not 0 <= index < STORIES_PER_SEED:
-        raise ValueError(
-            f"seed {seed}, index {index}: use a seed of at least 0 and an index from 0 to 2³² − 1."
-        )
+        raise ValueError(f"seed {seed}, index {index}: use a seed of at least 0 and an index from 0 to 2³² − 1.")
     number = seed * STORIES_PER_SEED + index
-    meaning, log_p = world.sample_meaning(random.Random(2 * number))
-    text, frames, log_q = world.tell(meaning, script, random.Random(2 * number + 1))
-    return Story(text, script, meaning, frames, log_p + log_q)
+    return world.sample(script, random.Random(2 * number), random.Random(2 * number + 1))
 
 
 def stories(n: int, seed: int = 0, script: str = "english", world: World = WORLD) -> list[str]:
-    """The texts of `n` stories: those of indices 0 to n − 1 of this seed."""
+    """The texts of ``n`` stories: those of indices 0 to n − 1 of this seed."""
     return [sample(seed, script, index, world).text for index in range(n)]
 
 
@@ -38,7 +37,7 @@ def text(stories: int, seed: int = 0, script: str = "english", world: World = WO
 
 def tell(meaning: Meaning, script: str = "english", seed: int = 0, world: World = WORLD) -> str:
     """Tell a meaning in another script, or in other words."""
-    return world.tell(meaning, script, random.Random(seed))[0]
+    return world.tell(Story("", script, meaning), random.Random(seed)).text
 
 
 def parse(text: str, script: str = "english", world: World = WORLD) -> Story | None:

@@ -1,100 +1,82 @@
-"""The standard world: the plot, and the three scripts in which it is told, put together."""
+"""The two worlds, each put together: what happens, and the frames that tell it in three scripts."""
 
 import re
-from collections.abc import Callable, Mapping
 from functools import cache
 
-from bigmodel.world import english, hanzi, lexicon, plot
-from bigmodel.world.frames import Script, Slot, Slots, script
-from bigmodel.world.pinyin import pinyin
+from bigmodel.world.beats import BEATS, ROLES
+from bigmodel.world.frames import Frame, Script, Slot, read_template
 from bigmodel.world.program import World
+from bigmodel.world.words import dialect, english, hanzi
+from bigmodel.world.words.dialect import Templates
+from bigmodel.world.words.pinyin import pinyin
 
 SCRIPTS = ("english", "hanzi", "pinyin")
-Templates = Mapping[str, tuple[str, ...]]
 
 
-@cache
-def slots(script_name: str) -> dict[str, Slot]:
-    """The slots of a script: one a role, and one for each further form of a word (`{he}`, `{measure}`)."""
-    column = "english" if script_name == "english" else "hanzi"
-    found = {}
-    for role, rows in plot.ROLES.items():
-        found[role] = Slot(role, {value: row[column] for value, row in rows.items()})
-        for form in next(iter(rows.values())):
-            if form.startswith(f"{column}."):
-                found[form.partition(".")[2]] = Slot(role, {value: row[form] for value, row in rows.items()})
-    for form in next(iter(lexicon.GENDERS.values())):
-        if form.startswith(f"{column}."):
-            genders = {value: lexicon.GENDERS[row["gender"]][form] for value, row in lexicon.HEROES.items()}
-            found[form.partition(".")[2]] = Slot("hero", genders)
-    if script_name == "hanzi":
-        return map_slots(found, unspaced)
-    if script_name == "pinyin":
-        return map_slots(found, pinyin) | {"hero": map_slots({"hero": found["hero"]}, name)["hero"]}
-    return found
+def spell(words: str, script: str) -> str:
+    """Words of the tables as the script spells them: the Chinese ones without spaces, or as sounds."""
+    if script == "hanzi":
+        return words.replace(" ", "")
+    return pinyin(words) if script == "pinyin" else words
 
 
-def write(template: str, script_name: str) -> str:
-    """A template as the script writes it: the Chinese ones without spaces, or as sounds with capitals."""
-    if script_name == "hanzi":
-        return unspaced(template)
-    return capitalise(pinyin(template)) if script_name == "pinyin" else template
-
-
-def unspaced(chinese: str) -> str:
-    """Chinese as it is written."""
-    return chinese.replace(" ", "")
-
-
-def name(chinese: str) -> str:
-    """A name in pinyin."""
-    return pinyin(chinese).capitalize()
-
-
-def map_slots(found: Slots, spell: Callable[[str], str]) -> dict[str, Slot]:
-    """The same slots, their words spelt another way."""
-    return {
-        slot_name: Slot(slot.role, {value: spell(text) for value, text in slot.texts.items()})
-        for slot_name, slot in found.items()
-    }
+def write(template: str, script: str) -> str:
+    """A template as the script writes it; in pinyin, with the capitals that Chinese has not."""
+    written = spell(template, script)
+    return capitalise(written) if script == "pinyin" else written
 
 
 def capitalise(template: str) -> str:
     """A capital at the head of each sentence, and of each quotation that begins one."""
 
-    def capital(found: re.Match[str]) -> str:
-        head, start = found.groups()
-        if start.startswith("["):
-            return (
-                head
-                + "["
-                + "|".join(
-                    re.sub(r"^\{?[^\W\d_]", lambda first: first[0].upper(), way)
-                    for way in start[1:-1].split("|")
-                )
-                + "]"
-            )
-        return head + start[:-1] + start[-1].upper()
+    def capital(words: str) -> str:
+        return re.sub(r"^\{?[^\W\d_]", lambda first: first[0].upper(), words)
 
-    return re.sub(r"(^“?|[.!?] |: “|[.!?] “)(\[[^\]]*\]|\{?[^\W\d_])", capital, template)
+    def head(found: re.Match[str]) -> str:
+        before, start = found.groups()  # the start is a letter, a slot's, or a choice: then each of its ways
+        return before + re.sub(r"[^\[|\]]+", lambda way: capital(way[0]), start)
+
+    return re.sub(r"(^“?|[.!?] |: “|[.!?] “)(\[[^\]]*\]|\{?[^\W\d_])", head, template)
 
 
-def build(script_name: str, separator: str, templates: Templates) -> Script:
-    """A script from its templates for each beat."""
-    written = {
-        beat: tuple(write(template, script_name) for template in told) for beat, told in templates.items()
+@cache
+def slots(script: str) -> dict[str, Slot]:
+    """The slots of a script: one a role, and one for each further form of a word (``{he}``, ``{measure}``)."""
+    language = "english" if script == "english" else "hanzi"
+    found = {}
+    for role, rows in ROLES.items():
+        for column in next(iter(rows.values())):
+            spoken, _, form = column.partition(".")
+            if spoken == language:
+                texts = {value: spell(row[column], script) for value, row in rows.items()}
+                found[form or role] = Slot(role, texts)
+    if script == "pinyin":
+        names = {hero: name.capitalize() for hero, name in found["hero"].texts.items()}
+        found["hero"] = Slot("hero", names)
+    return found
+
+
+def build(script: str, separator: str, templates: Templates) -> Script:
+    """A script from the sentences that tell each beat."""
+    frames = {
+        beat: tuple(
+            Frame(beat, template, read_template(template, slots(script)))
+            for template in (write(sentence, script) for sentence in told)
+        )
+        for beat, told in templates.items()
     }
-    return script(script_name, separator, slots(script_name), written)
+    return Script(script, separator, frames)
 
 
-def world(english_frames: Templates = english.FRAMES, chinese_frames: Templates = hanzi.FRAMES) -> World:
-    """The world told with these frames."""
+def world(english_frames: Templates, chinese_frames: Templates) -> World:
+    """The world told with these sentences."""
     scripts = (
         build("english", " ", english_frames),
         build("hanzi", "", chinese_frames),
         build("pinyin", " ", chinese_frames),
     )
-    return World(plot.BEATS, {script.name: script for script in scripts})
+    return World(BEATS, {script.name: script for script in scripts})
 
 
-WORLD = world()
+WORLD = world(english.FRAMES, hanzi.FRAMES)
+DIALECT = world(dialect.ENGLISH, dialect.CHINESE)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from benchmarks import measure
 from benchmarks.measure import Part
 from bigmodel.decoder import PRESETS, Config, Decoder
-from bigmodel.generate import draw_rows, next_logits
+from bigmodel.generate import Sampling, draw_rows, next_logits
 from bigmodel.model import num_parameters
 
 
@@ -47,7 +47,7 @@ def decoder_of(peer: nn.Module, config: Config) -> Decoder:
     decoder = Decoder(config).eval()
     names = {
         "transformer.": "", "wte.": "embedding.", "wpe.": "position_embedding.", "ln_f.": "norm.", "h.": "blocks.",
-        "ln_1.": "attention_norm.", "ln_2.": "feed_forward_norm.", "attn.c_attn.": "attention.queries_keys_values.",
+        "ln_1.": "attention_norm.", "ln_2.": "feed_forward_norm.", "attn.c_attn.": "attention.joint.",
         "attn.c_proj.": "attention.output.", "mlp.c_fc.": "feed_forward.up.", "mlp.c_proj.": "feed_forward.down.",
         "lm_head.": "unembedding.",
     }  # fmt: skip
@@ -56,14 +56,17 @@ def decoder_of(peer: nn.Module, config: Config) -> Decoder:
         for theirs, ours in names.items():
             name = name.replace(theirs, ours)
         transposed = weight.ndim == 2 and name.startswith("blocks.")
-        weights[name] = weight.T if transposed else weight
+        weight = weight.T if transposed else weight
+        parts = weight.chunk(3) if "joint" in name else [weight]
+        for part, share in zip(("queries", "keys", "values"), parts, strict=False):
+            weights[name.replace("joint", part)] = share
     decoder.load_state_dict(weights)
     return decoder
 
 
 def with_cache(model: Decoder, ids: Tensor, length: int) -> Tensor:
     """The most probable token, again and again, as the course samples: (B, length)."""
-    return torch.stack(list(draw_rows(model, ids, length, top_k=1)), dim=1)
+    return torch.stack(list(draw_rows(model, ids, length, Sampling(top_k=1))), dim=1)
 
 
 @torch.no_grad()
@@ -92,9 +95,7 @@ def check_equal(ours: Tensor, others: Tensor, whose: str) -> None:
         raise AssertionError(f"with the cache, token {place} of row {row} is another than {whose}.")
 
 
-def measure_setting(
-    config: Config, setting: Setting, rounds: int
-) -> tuple[dict[str, list[float]], tuple[int, int]]:
+def measure_setting(config: Config, setting: Setting, rounds: int) -> tuple[dict[str, list[float]], tuple[int, int]]:
     """Tokens a second of each way, turn by turn; and how many bytes cache and weights take."""
     peer = peer_of(config)
     decoder = decoder_of(peer, config)
@@ -104,9 +105,7 @@ def measure_setting(
     written = with_cache(decoder, ids, setting.length)
     check_equal(written, without_cache(decoder, ids, setting.length), "without it")
     check_equal(written, by_transformers(peer, ids, setting.length), "that of transformers")
-    check_equal(
-        with_cache(modern, ids, setting.length), without_cache(modern, ids, setting.length), "without it"
-    )
+    check_equal(with_cache(modern, ids, setting.length), without_cache(modern, ids, setting.length), "without it")
     ways: dict[str, Callable[[], Tensor]] = {
         "bigmodel": partial(with_cache, decoder, ids, setting.length),
         "bigmodel, rotary": partial(with_cache, modern, ids, setting.length),
@@ -130,9 +129,7 @@ def bytes_of_weights(model: nn.Module) -> int:
     return sum(parameter.untyped_storage().nbytes() for parameter in set(model.parameters()))
 
 
-def run(
-    folder: Path, config: Config = MODEL, settings: tuple[Setting, ...] = SETTINGS, rounds: int = 4
-) -> Part:
+def run(folder: Path, config: Config = MODEL, settings: tuple[Setting, ...] = SETTINGS, rounds: int = 4) -> Part:
     """Measure all ways of sampling, at each batch size."""
     rows, notes = [], []
     for setting in settings:

@@ -5,8 +5,9 @@ For fine-tuning: a model of the standard world knows most of it already, and its
 
 from collections.abc import Mapping
 
-from bigmodel.world import english, hanzi
-from bigmodel.world.telling import Templates, world
+from bigmodel.world.words import english, hanzi
+
+Templates = Mapping[str, tuple[str, ...]]  # beat -> the sentences that can tell it
 
 # What is said -> how it is said up north.
 ENGLISH_WORDS = {
@@ -67,7 +68,5 @@ def retell(frames: Templates, words: Mapping[str, str], endings: Templates) -> T
     return {beat: endings.get(beat, tuple(map(say, told))) for beat, told in frames.items()}
 
 
-DIALECT = world(
-    retell(english.FRAMES, ENGLISH_WORDS, ENGLISH_ENDINGS),
-    retell(hanzi.FRAMES, CHINESE_WORDS, CHINESE_ENDINGS),
-)
+ENGLISH = retell(english.FRAMES, ENGLISH_WORDS, ENGLISH_ENDINGS)
+CHINESE = retell(hanzi.FRAMES, CHINESE_WORDS, CHINESE_ENDINGS)

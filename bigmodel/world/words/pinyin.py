@@ -1,6 +1,6 @@
 """Pinyin from Chinese words: tone marks, one space between words, an apostrophe where syllables would run together.
 
-A word's reading is that of its characters, unless `WORDS` knows better (了 is le, but 只 has two readings, and which
+A word's reading is that of its characters, unless ``WORDS`` knows better (了 is le, but 只 has two readings, and which
 one a word wants is said there). Spelling follows GB/T 16159: 一 and 不 keep their own tones.
 """
 # ruff: noqa: E501
@@ -91,13 +91,13 @@ PUNCTUATION = {"，": ",", "。": ".", "！": "!", "？": "?", "：": ":", "“"
 
 
 def readings(text: str) -> dict[str, str]:
-    """Parse `reading words | reading words`: each word (or character) -> its reading."""
+    """Parse ``reading words | reading words``: each word (or character) -> its reading."""
     entries = [entry.split() for entry in re.split(r"[|\n]", text) if entry.strip()]
     return {character: entry[0] for entry in entries for character in entry[1]}
 
 
 def word_readings(text: str) -> dict[str, str]:
-    """Parse `word syllables`, also of several words: each -> its reading, spelt as pinyin spells it."""
+    """Parse ``word syllables``, also of several words: each -> its reading, spelt as pinyin spells it."""
     found = {}
     for entry in re.split(r"[|\n]", text):
         if entry.strip():
@@ -120,18 +120,16 @@ WORD_READINGS = word_readings(WORDS)
 
 
 def pinyin(chinese: str) -> str:
-    """Pinyin of Chinese text whose words are parted by spaces; marks like `{slot}` and `[a|b]` pass through.
+    """Pinyin of Chinese text whose words are parted by spaces; marks like ``{slot}`` and ``[a|b]`` pass through.
 
-    ValueError for a character that the world does not use.
+    Raises:
+        ValueError: for a character that the world does not use.
     """
     pieces = re.split(r"(\{\w+\}|[^一-鿿 ]| (?=[^一-鿿])|(?<=[^一-鿿]) )", chinese)
     spelt = "".join(
-        pinyin_words(piece) if re.match("[一-鿿]", piece) else PUNCTUATION.get(piece, piece)
-        for piece in pieces
+        pinyin_words(piece) if re.match("[一-鿿]", piece) else PUNCTUATION.get(piece, piece) for piece in pieces
     )
-    spelt = re.sub(
-        r"([,.!?:])(?=[^\s,.!?:”|\]])", r"\1 ", spelt
-    )  # a space after each mark, before the next word
+    spelt = re.sub(r"([,.!?:])(?=[^\s,.!?:”|\]])", r"\1 ", spelt)  # a space after each mark, before the next word
     return re.sub(r"”(?=[^\s,.!?|\]])", "” ", spelt)
 
 

@@ -1,7 +1,7 @@
 """The words of the small world: one row a meaning, its English and its Chinese side by side.
 
-The first column is the value's name in a story's meaning; the others are named by the table's head: `english` and
-`hanzi` are how each script says it, and any further column is a feature that the plot or a slot looks at. Spaces in
+The first column is the value's name in a story's meaning; the others are named by the table's head: ``english`` and
+``hanzi`` are how each script says it, and any further column is a feature that the plot or a slot looks at. Spaces in
 the Chinese part words (pinyin shows them, hanzi does not).
 """
 

@@ -1,6 +1,6 @@
 """How the story is told in English: for each beat, the sentences that can tell it.
 
-`{thing}` is a slot, filled from the meaning (`{Thing}` with a capital); `[a|b|]` is a choice of style. All sentences
+``{thing}`` is a slot, filled from the meaning (``{Thing}`` with a capital); ``[a|b|]`` is a choice of style. All sentences
 of a beat are equally likely, and so are all the ways of a choice.
 """
 # ruff: noqa: E501

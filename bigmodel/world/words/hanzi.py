@@ -1,6 +1,6 @@
 """How the story is told in Chinese: for each beat, the sentences that can tell it.
 
-Written like the English sentences (`{slot}`, `[choice|of style]`). Spaces part words: hanzi drops them, pinyin keeps
+Written like the English sentences (``{slot}``, ``[choice|of style]``). Spaces part words: hanzi drops them, pinyin keeps
 them. The same frames make both scripts, so a pinyin story follows from the hanzi story word by word.
 """
 # ruff: noqa: E501
