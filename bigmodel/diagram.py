@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Rectangle
+from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
 from matplotlib.text import Text
 from matplotlib.textpath import TextPath
 from matplotlib.transforms import Bbox
@@ -21,8 +21,11 @@ from matplotlib.transforms import Bbox
 from bigmodel.plot import BLUE, CYCLE, GREY, INK, STYLE
 from bigmodel.tokenizer import readable
 
-LETTERS, LINE, GAP = 11, 0.2, 0.45  # size of letters in points; height of a line of them, and length of an arrow
-PLAIN = "#f2f2f2"
+LETTERS, LINE, GAP = (
+    11,
+    0.2,
+    0.45,
+)  # size of letters in points; height of a line of them, and length of an arrow
 LINES: dict[str, Any] = {"color": INK, "linewidth": 1.4, "zorder": 1}
 ARROW: dict[str, Any] = {**LINES, "arrowstyle": "-|>", "mutation_scale": 14, "shrinkA": 0, "shrinkB": 0}
 
@@ -120,8 +123,8 @@ class _Pen:
         around = -self.widest - 0.25
         self.arrow()
         plus = self.along + 0.13
-        self.ax.add_patch(Circle(self.at(plus, 0), 0.13, facecolor="white", edgecolor=INK, linewidth=1.4, zorder=3))
         self.ax.add_patch(Circle(self.at(start, 0), 0.04, color=INK, zorder=3))
+        self.ax.add_patch(Circle(self.at(plus, 0), 0.13, facecolor="white", edgecolor=INK, zorder=3))
         _write(self.ax, *self.at(plus, 0), "+")
         self.line((start, 0), (start, around), (plus, around), (plus, -0.13), head=True)
         self.moved(0.26, max(widest, -around), step.gives)
@@ -134,16 +137,16 @@ class _Pen:
             room = max(room, *(2 * _width(box.gives) + 0.25 for box in step.boxes))
         stub = max(self.gap(box.gives) if box.gives else 0.12 for box in step.boxes)
         self.arrow(head=False)
-        first = self.along + 0.4
+        first = self.along + 0.32
         last = first + length + stub
         for i, (box, (along, _)) in enumerate(zip(step.boxes, sizes, strict=True)):
             across = ((len(step.boxes) - 1) / 2 - i) * room * (-1 if self.down else 1)
             begin, end = first + (length - along) / 2, first + (length + along) / 2
             self.line((self.along, 0), (begin, across), head=True)
             _box(self.ax, box, *self.at((begin + end) / 2, across))
-            self.line((end, across), (last, across), (last + 0.4, 0))
+            self.line((end, across), (last, across), (last + 0.32, 0))
             self.text((end + last) / 2, across, box.gives)
-        self.moved(last + 0.4 - self.along, len(sizes) * room / 2, step.gives)
+        self.moved(last + 0.32 - self.along, len(sizes) * room / 2, step.gives)
 
     def frame(self, step: Frame) -> None:
         self.line((self.along, 0), (self.along + 0.3, 0))
@@ -155,8 +158,7 @@ class _Pen:
         self.moved(0.15, 0, self.label)
         side = self.widest + 0.2
         (x0, y0), (x1, y1) = self.at(start, -side), self.at(self.along, side)
-        style = {"fill": False, "edgecolor": GREY, "linestyle": "--", "linewidth": 1.2, "zorder": 0.5}
-        self.ax.add_patch(Rectangle((min(x0, x1), min(y0, y1)), abs(x1 - x0), abs(y1 - y0), **style))
+        self.ax.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color=GREY, linestyle="--", linewidth=1.2)
         if self.down:
             _write(self.ax, x1 + 0.1, (y0 + y1) / 2, step.name, "left")
         else:
@@ -189,7 +191,7 @@ class _Pen:
         return (across, -along) if self.down else (along, across)
 
     def gap(self, text: str) -> float:
-        return max(GAP, LINE * _lines(text) + 0.25 if self.down else _width(text) + 0.3)
+        return max(GAP, LINE * _lines(text) + 0.25 if self.down else _width(text) + 0.2)
 
     def size(self, box: Box) -> tuple[float, float]:
         width, height = _size(box)
@@ -197,7 +199,11 @@ class _Pen:
 
 
 def arrows(
-    title: str, words: Sequence[str], weights: np.ndarray, keys: Sequence[str] | None = None, only: int | None = None
+    title: str,
+    words: Sequence[str],
+    weights: np.ndarray,
+    keys: Sequence[str] | None = None,
+    only: int | None = None,
 ) -> Axes:
     """Draw attention as arrows from each word, above, to the words that it looks at, below.
 
@@ -216,11 +222,11 @@ def arrows(
         colour = GREY if only not in (None, i) else CYCLE[i % len(CYCLE)] if only is None else BLUE
         _write(ax, i * room, 2, word).set_color(colour)
         if only is None:
-            _write(ax, i * room, 1.8, f"{rows[i].max():.2f}", size=10)
+            _write(ax, i * room, 1.76, f"{rows[i].max():.2f}", size=10)
         for x, weight in enumerate(rows[i]):
             if only in (None, i) and weight >= 0.02:
                 look = {"color": colour, "linewidth": 0.8 + 4 * weight, "alpha": 0.15 + 0.85 * weight}
-                ends = (i * room, 1.66 if only is None else 1.84), (x * room, 0.17)
+                ends = (i * room, 1.62 if only is None else 1.84), (x * room, 0.17)
                 ax.add_patch(FancyArrowPatch(*ends, **ARROW | look | {"mutation_scale": 8 + 8 * weight}))
                 if only is not None:
                     _write(ax, x * room, -0.22, f"{weight:.2f}", size=10).set_color(colour)
@@ -241,7 +247,7 @@ def merge_tree(title: str, tokens: Sequence[Any], merges: Sequence[tuple[Any, An
     nodes = [(token, x * room, 0.0) for x, token in enumerate(tokens)]
     edge, y = -max(0.7, room), 0.0
     _write(ax, edge, 0, "start", "right")
-    while pairs := [pair for pair in _neighbours(nodes) if pair in order]:
+    while pairs := {(left[0], right[0]) for left, right in pairwise(nodes)} & set(order):
         pair, y = min(pairs, key=order.index), y + 0.65
         _write(ax, edge, y, f"merge {order.index(pair) + 1}", "right")
         place = 0
@@ -256,10 +262,6 @@ def merge_tree(title: str, tokens: Sequence[Any], merges: Sequence[tuple[Any, An
     for token, x, height in nodes:
         _box(ax, Box(_name(token), colours=[BLUE]), x, height)
     return _fit(ax)
-
-
-def _neighbours(nodes: Sequence[tuple[Any, float, float]]) -> list[tuple[Any, Any]]:
-    return [(left[0], right[0]) for left, right in pairwise(nodes)]
 
 
 def _name(token: bytes | str) -> str:
@@ -277,11 +279,12 @@ def _canvas(title: str) -> Axes:
 
 def _fit(ax: Axes) -> Axes:
     """Make the figure as large as what is drawn on it: one unit, one inch."""
-    figure = ax.figure
+    figure = ax.get_figure(root=True)
+    assert figure is not None
     figure.draw_without_rendering()
     drawn = [artist.get_window_extent() for artist in [*ax.patches, *ax.lines, *ax.texts]]
-    inches = Bbox.union(drawn).transformed(ax.transData.inverted())
-    (x0, y0), (x1, y1) = inches.min - 0.1, inches.max + 0.1
+    inches = Bbox.union(drawn).transformed(ax.transData.inverted()).padded(0.1)
+    x0, y0, x1, y1 = inches.extents
     x1 = max(x1, x0 + _width(ax.get_title(loc="left"), 12) + 0.2)
     ax.set_title(ax.get_title(loc="left"), loc="left", x=0.1 / (x1 - x0), fontsize=12)
     figure.set_size_inches(x1 - x0, y1 - y0 + 0.35)
@@ -289,27 +292,28 @@ def _fit(ax: Axes) -> Axes:
     return ax
 
 
-def _box(ax: Axes, box: Box, x: float, y: float) -> FancyBboxPatch:
+def _box(ax: Axes, box: Box, x: float, y: float) -> Rectangle:
     width, height = _size(box)
-    corner = (x - width / 2, y - height / 2)
+    left, foot = x - width / 2, y - height / 2
+    stripe = width / max(len(box.colours), 1)
+    for i, colour in enumerate(box.colours or [GREY]):
+        pale = 1 - (1 - np.array(to_rgb(colour))) * (0.4 if box.colours else 0.12)
+        ax.add_patch(Rectangle((left + i * stripe, foot), stripe, height, facecolor=pale, zorder=2))
     edge = box.colours[0] if len(box.colours) == 1 else INK
-    for i, colour in enumerate(box.colours or (PLAIN,)):
-        stripe = width / max(len(box.colours), 1)
-        face = colour if colour == PLAIN else 0.6 + 0.4 * np.array(to_rgb(colour))
-        ax.add_patch(Rectangle((corner[0] + i * stripe, corner[1]), stripe, height, facecolor=face, zorder=2))
-    outline = FancyBboxPatch(corner, width, height, "square,pad=0", fill=False, edgecolor=edge, linewidth=1.4, zorder=3)
+    outline = Rectangle((left, foot), width, height, fill=False, edgecolor=edge, linewidth=1.4, zorder=3)
     ax.add_patch(outline)
     _write(ax, x, y, box.name)
     return outline
 
 
 def _write(ax: Axes, x: float, y: float, text: str, side: str = "center", size: float = LETTERS) -> Text:
-    down = 0.045 + LINE / 2 * (_lines(text) - 1)  # of the last line's foot, so that words in a row stand level
-    return ax.text(x, y - down, text, ha=side, va="baseline", fontsize=size, color=INK, linespacing=1.25, zorder=4)
+    foot = y - 0.045 - LINE / 2 * (_lines(text) - 1)  # letters stand on it, so that words in a row are level
+    style: dict[str, Any] = {"va": "baseline", "linespacing": 1.25, "color": INK, "zorder": 4}
+    return ax.text(x, foot, text, ha=side, fontsize=size, **style)
 
 
 def _size(box: Box) -> tuple[float, float]:
-    return max(0.6, _width(box.name) + 0.3), LINE * _lines(box.name) + 0.22
+    return max(0.55, _width(box.name) + 0.18), LINE * _lines(box.name) + 0.22
 
 
 def _lines(text: str) -> int:
@@ -317,5 +321,5 @@ def _lines(text: str) -> int:
 
 
 def _width(text: str, size: float = LETTERS) -> float:
-    """Width of the longest line in inches."""
-    return max((TextPath((0, 0), line, size=size).get_extents().x1 / 72 for line in text.split("\n") if line), default=0.0)
+    """Width of the longest line in inches, and a bar's, since a blank has no outline to measure."""
+    return max(TextPath((0, 0), f"{line}|", size=size).get_extents().x1 / 72 for line in text.split("\n"))

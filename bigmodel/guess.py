@@ -2,12 +2,19 @@
 
 import math
 from dataclasses import dataclass
-from numbers import Real
-from typing import Literal
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 
 from bigmodel.plot import INK, YELLOW
+
+PEN: dict[str, Any] = {
+    "color": YELLOW,
+    "linewidth": 6,
+    "alpha": 0.8,
+    "zorder": 0.8,
+}  # no rung has this colour
+LABEL = {"facecolor": YELLOW, "edgecolor": "none", "pad": 2}
 
 
 @dataclass(frozen=True)
@@ -18,15 +25,20 @@ class Guess:
     value: float | None
 
     def draw(self, ax: Axes, axis: Literal["x", "y"] = "y") -> None:
-        """Draw the guess at its height, or at its place on the x axis, as if with a marker pen; without one, nothing."""
+        """Draw the guess as if with a marker pen, at its height or at its place on the x axis; without one, nothing."""
         if self.value is None:
             return
-        line, edge = (ax.axhline, ax.get_yaxis_transform()) if axis == "y" else (ax.axvline, ax.get_xaxis_transform())
-        line(self.value, color=YELLOW, linewidth=6, alpha=0.8, zorder=0.8)
-        place, side = ((0.01, self.value), "left") if axis == "y" else ((self.value, 0.97), "center")
-        box = {"facecolor": YELLOW, "edgecolor": "none", "pad": 2}
+        if axis == "y":
+            ax.axhline(self.value, **PEN)
+            x, y, scale = 0.01, self.value, ax.get_yaxis_transform()
+        else:
+            ax.axvline(self.value, **PEN)
+            x, y, scale = self.value, 0.97, ax.get_xaxis_transform()
         text = f"your guess: {self.value:,}"
-        ax.text(*place, text, transform=edge, ha=side, va="center", fontsize=10, color=INK, bbox=box, zorder=5)
+        side = "left" if axis == "y" else "center"
+        ax.text(
+            x, y, text, transform=scale, ha=side, va="center", fontsize=10, color=INK, bbox=LABEL, zorder=5
+        )
 
     def compare(self, result: float) -> None:
         """Print the guess beside what came out."""
@@ -42,8 +54,10 @@ def guess(name: str, value: float | None) -> Guess:
     """
     if value is None:
         print(f"{name}: no guess yet, put your number in place of None")
-    elif isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
-        raise ValueError(f"{name}: {value!r} is not a number. Write digits alone, such as 6.9, or None for no guess.")
+    elif type(value) not in (int, float) or not math.isfinite(value):
+        raise ValueError(
+            f"{name}: {value!r} is not a number. Write digits alone, such as 6.9, or None for no guess."
+        )
     else:
         print(f"{name}: your guess is {value:,}")
     return Guess(name, value)
