@@ -88,7 +88,11 @@ def loop(title: str, boxes: Sequence[Box], inside: str = "") -> Axes:
     drawn = [_box(ax, box, x, y) for box, (x, y) in zip(boxes, centres, strict=True)]
     for i, box in enumerate(boxes):
         j, half = (i + 1) % len(boxes), turns[i] + np.pi / len(boxes)
-        bend = {"connectionstyle": f"arc3,rad=-{1.1 / len(boxes)}", "patchA": drawn[i], "patchB": drawn[j]}
+        bend = {
+            "connectionstyle": f"arc3,rad=-{1.1 / max(len(boxes), 4)}",
+            "patchA": drawn[i],
+            "patchB": drawn[j],
+        }
         ax.add_patch(FancyArrowPatch(centres[i], centres[j], **ARROW | bend | {"shrinkA": 3, "shrinkB": 3}))
         side = "left" if np.sin(half) > 0.1 else "right" if np.sin(half) < -0.1 else "center"
         _write(ax, 1.66 * radius * np.sin(half), 1.1 * radius * np.cos(half), box.gives, side)
