@@ -369,7 +369,7 @@ def test_two_processes_end_where_one_ends_with_batches_twice_as_large(tmp_path):
     again = new_model()  # what two processes wrote, one can open
     train(
         again,
-        DATA,
+        PADDED,
         steps=20,
         learning_rate=0.1,
         batch_size=8,
