@@ -371,6 +371,7 @@ FOUR = torch.tensor([0.125, 0.5, 0.125, 0.25])  # sums of halves are exact: no r
     ),
     why="The nucleus is wide where the model is unsure and narrow where it is sure; top-k is equally wide everywhere.",
     cases=[
+        (torch.tensor([0.0625, 0.5, 0.1875, 0.25]), 0.9),
         (FOUR, 0.7),
         (FOUR, 0.5),
         (FOUR, 0.3),
@@ -385,6 +386,8 @@ FOUR = torch.tensor([0.125, 0.5, 0.125, 0.25])  # sums of halves are exact: no r
     wrong={
         "the word that crosses the line belongs to the set; without it the sum is below p":
             lambda q, p: nucleus(q, p, lambda q, p: q.cumsum(0) <= p),
+        "the word that crosses the line belongs to the set, not only where it is the first":
+            lambda q, p: nucleus(q, p, lambda q, p: (q.cumsum(0) <= p) | (torch.arange(len(q)) == 0)),
         "the word that reaches p belongs to the set, also when it reaches it exactly":
             lambda q, p: nucleus(q, p, lambda q, p: q.cumsum(0) < p),
         "a word too many: once p is reached exactly, nothing more is needed. Compare with <, not with ≤":
