@@ -260,7 +260,9 @@ def two_batches(answer: Callable[[], Any], *batches: tuple[Tensor, Tensor]) -> d
     loss, found = answer(), {}
     for name, (logits, targets) in zip(("the first", "a second"), batches, strict=True):
         found[f"the loss of {name} batch"] = loss.forward(logits, targets)
-        found[f"the gradient of {name} batch"] = loss.gradient()
+        found[f"the gradient of {name} batch"] = slopes = loss.gradient()
+        if isinstance(slopes, (list, tuple, np.ndarray)):
+            raise TypeError("the gradient is no tensor, and logits.backward takes nothing else")
         found[f"the gradient of {name} batch, asked again"] = loss.gradient()
     return found
 
@@ -323,7 +325,9 @@ class Summing:
         "gradient returns the loss; asked for is one number for each logit": keeping(back=F.cross_entropy),
     },
     also_right=[keeping(), keeping(lambda z, y: F.cross_entropy(z, y).item())],
-    refused=[keeping(back=lambda z, y: None), keeping(lambda z, y: None), lambda: F.cross_entropy],
+    refused=[
+        keeping(back=lambda z, y: gradient.right(z, y).tolist()),
+        keeping(back=lambda z, y: None), keeping(lambda z, y: None), lambda: F.cross_entropy],
 )
 class CrossEntropy:
     """The loss of a batch, and its gradient by the logits, worked out by hand."""
