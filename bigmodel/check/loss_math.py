@@ -144,7 +144,8 @@ def given_batch(logits: Tensor, targets: Tensor) -> str:
             lambda z, y: ((z - z.max(-1, keepdim=True).values).exp().sum(-1).log() - came(z, y)).mean(),
         "that is the loss of class 0, whatever came: use the targets":
             lambda z, y: F.cross_entropy(z, torch.zeros_like(y)),
-        "the targets are read as if counted from 1: they are counted from 0": lambda z, y: F.cross_entropy(z, y - 1),
+        "the targets are read as if counted from 1: they are counted from 0":
+            lambda z, y: z.logsumexp(-1).mean() - came(z, y - 1).mean(),
         "that is in bits: the loss of this course is in nats, with ln": lambda z, y: F.cross_entropy(z, y) / LN_2,
         "that is the perplexity: the loss is its logarithm": lambda z, y: F.cross_entropy(z, y).exp(),
         "e to the power of 10000 is too large for any float: subtract the row's largest logit before exp":
@@ -153,6 +154,8 @@ def given_batch(logits: Tensor, targets: Tensor) -> str:
             lambda z, y: -came(z.softmax(-1), y).log().mean(),
         "something keeps the probability away from 0 (a small number added, a clamp): it hides how wrong the model is":
             lambda z, y: -came(z.softmax(-1), y).clamp(min=1e-9).log().mean(),
+        "that is one log-sum-exp over all rows at once: each row has its own":
+            lambda z, y: (z.flatten().logsumexp(0) - came(z, y)).mean(),
         "that subtracts the largest of all logits: each row has its own largest":
             lambda z, y: (z.max() + (z - z.max()).exp().sum(-1).log() - came(z, y)).mean(),
     },
@@ -192,6 +195,10 @@ def p_minus_y(z: Tensor, y: Tensor) -> Tensor:
 
 def one_hot(z: Tensor, y: Tensor) -> Tensor:
     return F.one_hot(y, z.shape[1])
+
+
+def autograd(z: Tensor, y: Tensor) -> Tensor:
+    return torch.autograd.grad(F.cross_entropy(z, y), z)[0]
 
 
 @exercise(
@@ -245,7 +252,7 @@ def one_hot(z: Tensor, y: Tensor) -> Tensor:
     also_right=[
         lambda z, y: (z.double().softmax(-1) - one_hot(z, y)) / len(y),
         lambda z, y: (p_minus_y(z, y) / len(y)).tolist(),
-        torch.func.grad(F.cross_entropy),
+        lambda z, y: autograd(z.clone().requires_grad_(), y),
     ],
     refused=[lambda z, y: (p_minus_y(z, y) / len(z))[0], lambda z, y: p_minus_y(z, y).mean(0)],
 )
@@ -315,7 +322,6 @@ class Summing:
     given=given_batches,
     shown=shown_part,
     wrong={
-        "forward has not kept what gradient needs: store it there as self.logits and self.targets": keeping(keep=False),
         "it is still that of the first batch: forward has to remember anew each time": keeping(once=True),
         "it has added up: each gradient belongs to the last batch alone": Summing,
         "that is the sum over the rows, not their mean": keeping(lambda z, y: F.cross_entropy(z, y, reduction="sum")),
@@ -327,7 +333,9 @@ class Summing:
     also_right=[keeping(), keeping(lambda z, y: F.cross_entropy(z, y).item())],
     refused=[
         keeping(back=lambda z, y: gradient.right(z, y).tolist()),
-        keeping(back=lambda z, y: None), keeping(lambda z, y: None), lambda: F.cross_entropy],
+        keeping(back=lambda z, y: None),
+        keeping(keep=False),
+        keeping(lambda z, y: None), lambda: F.cross_entropy],
 )
 class CrossEntropy:
     """The loss of a batch, and its gradient by the logits, worked out by hand."""
