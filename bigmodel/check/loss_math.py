@@ -335,7 +335,9 @@ class Summing:
         keeping(back=lambda z, y: gradient.right(z, y).tolist()),
         keeping(back=lambda z, y: None),
         keeping(keep=False),
-        keeping(lambda z, y: None), lambda: F.cross_entropy],
+        keeping(lambda z, y: None),
+        lambda: F.cross_entropy,
+    ],
 )
 class CrossEntropy:
     """The loss of a batch, and its gradient by the logits, worked out by hand."""
