@@ -54,7 +54,7 @@ LN_2 = math.log(2)
         "the sum is divided by 3, whatever the length: divide by the number of tokens":
             lambda p: np.exp(-np.log(p).sum() / 3),
         "the product of so many probabilities is 0 for a computer: add logarithms instead":
-            lambda p: 1 / math.prod(p.tolist()) ** (1 / len(p)),
+            lambda p: torch.tensor(p).prod() ** (-1 / len(p)),
     },
     also_right=[
         lambda p: 2 ** (-np.log2(p).mean()),
