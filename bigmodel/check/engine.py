@@ -214,7 +214,7 @@ class Exercise:
         message = textwrap.shorten(str(error), 200, placeholder=" …").rstrip(".")
         words = ": ".join(filter(None, [type(error).__name__, message]))
         text, line = say("error", given=given, error=words), readers_line(error)
-        if isinstance(error, TypeError) and not line:
+        if isinstance(error, TypeError) and not line and self.takes:
             text += say("arguments", count=len(self.takes), names=listed(self.takes))
         return f"{text}{say('line', line=line) if line not in ('', '?') else ''}."
 
