@@ -118,8 +118,8 @@ class Building(Compared):
 
     def sentence(self, value: Any, expected: dict[str, Any], given: str) -> str | None:
         """What is wrong with one case: parameters, output, a look ahead, gradients; None if nothing is."""
-        if not isinstance(value, dict):
-            return say("not a module", given=given, value=written(value))
+        if not (isinstance(value, dict) and value.keys() & {"output", "parameters", "name"}):
+            return say("not a module", given=given, value="nothing" if value is None else written(value))
         if "parameters" in value:
             shapes = [tuple(gradient.shape) for gradient in expected["gradients"].values()]
             missing, more = left_over(shapes, value["parameters"]), left_over(value["parameters"], shapes)

@@ -46,7 +46,8 @@ def normed(x: Tensor, dim: int = -1, eps: float = 1e-5, unbiased: bool = False) 
     wrong={
         "the mean was not subtracted; without that it is an RMSNorm": lambda x, w: F.rms_norm(x, x.shape[-1:], w, 1e-5),
         "the mean was subtracted, and nothing divided": lambda x, w: (x - x.mean(-1, True)) * w,
-        "that is divided by the variance: by its root": lambda x, w: normed(x) * w / (x.var(-1, False, keepdim=True) + 1e-5).sqrt(),
+        "that is divided by the variance: by its root":
+            lambda x, w: normed(x) * w / (x.var(-1, False, keepdim=True) + 1e-5).sqrt(),
         "the weight was forgotten": lambda x, w: normed(x),
         "the weight was added: multiply": lambda x, w: normed(x) + w,
         "the squares were divided by C − 1, as torch's std and var do: their mean divides by C":
@@ -64,7 +65,6 @@ def normed(x: Tensor, dim: int = -1, eps: float = 1e-5, unbiased: bool = False) 
         lambda x, w: normed(x) * w,
     ],
     refused=[lambda x, w: normed(x, eps=0.1) * w, lambda x, w: normed(x).tolist()[0]],
-    equal={"variance = centred.square().mean(-1, keepdim=True)": "-2 of … "},
 )
 def layer_norm(x: Tensor, weight: Tensor) -> Tensor:
     centred = x - x.mean(-1, keepdim=True)
@@ -72,7 +72,7 @@ def layer_norm(x: Tensor, weight: Tensor) -> Tensor:
     return weight * centred / (variance + 1e-5).sqrt()
 
 
-def made(parent: Any, forward: Callable[..., Tensor], change: Callable[[Any], Any] | None = None) -> Any:
+def made(parent: Any, forward: Callable[..., Tensor], change: Callable[[Any], None] | None = None) -> Any:
     """A class like its parent, but for its forward, and for what is done to it when it is made."""
 
     def start(self: Any, *arguments: Any) -> None:
@@ -80,12 +80,17 @@ def made(parent: Any, forward: Callable[..., Tensor], change: Callable[[Any], An
         if change is not None:
             change(self)
 
-    return type(parent.__name__, (parent,), {"__init__": start, "forward": forward or parent.forward})
+    return type(parent.__name__, (parent,), {"__init__": start, "forward": forward})
 
 
 def set_to(**layers: Callable[[Any], Any]) -> Callable[[Any], None]:
     """Put other layers into a module."""
-    return lambda self: [setattr(self, name, layer(self)) for name, layer in layers.items()] and None
+
+    def change(self: Any) -> None:
+        for name, layer in layers.items():
+            setattr(self, name, layer(self))
+
+    return change
 
 
 class _FeedForward(nn.Module):
@@ -105,7 +110,7 @@ def gelu(x: Tensor) -> Tensor:
     hints=(
         "How many numbers go into the first layer, how many come out, and what stands between the two?",
         "In __init__ two layers, self.up from C to 4C and self.down back, without biases; in forward up, GELU, down.",
-        'self.up = nn.Linear(n_embd, 4 * n_embd, bias=False); forward: self.down(F.gelu(self.up(x), approximate="tanh")).',
+        'self.up = nn.Linear(n_embd, 4 * n_embd, bias=False), and self.down(F.gelu(self.up(x), approximate="tanh")).',
     ),
     why="That is BigModel, once more, at every position: two thirds of a block's weights stand in it.",
     by_name=True,
@@ -113,12 +118,16 @@ def gelu(x: Tensor) -> Tensor:
     wrong={
         "between the two layers nothing bends, so they are one linear layer: GELU":
             made(_FeedForward, lambda self, x: self.down(self.up(x))),
-        "that is a ReLU: the corner is to be rounded off, F.gelu": made(_FeedForward, lambda self, x: self.down(self.up(x).relu())),
+        "that is a ReLU: the corner is to be rounded off, F.gelu":
+            made(_FeedForward, lambda self, x: self.down(self.up(x).relu())),
         'that is the exact GELU; GPT-2\'s, which we take, is approximate="tanh"':
             made(_FeedForward, lambda self, x: self.down(F.gelu(self.up(x)))),
-        "the GELU came after the second layer: it belongs between them": made(_FeedForward, lambda self, x: gelu(self.down(self.up(x)))),
-        "a GELU came before the first layer as well": made(_FeedForward, lambda self, x: self.down(gelu(self.up(gelu(x))))),
-        "a GELU came after the second layer as well": made(_FeedForward, lambda self, x: gelu(self.down(gelu(self.up(x))))),
+        "the GELU came after the second layer: it belongs between them":
+            made(_FeedForward, lambda self, x: gelu(self.down(self.up(x)))),
+        "a GELU came before the first layer as well":
+            made(_FeedForward, lambda self, x: self.down(gelu(self.up(gelu(x))))),
+        "a GELU came after the second layer as well":
+            made(_FeedForward, lambda self, x: gelu(self.down(gelu(self.up(x))))),
         "x was added here: the block will do that": made(_FeedForward, lambda self, x: x + self.down(gelu(self.up(x)))),
         "the layers are to have no biases: bias=False": lambda n_embd: _FeedForward(n_embd, bias=True),
         "the hidden layer has 4 · n_embd numbers": lambda n_embd: _FeedForward(n_embd, hidden=1),
@@ -194,7 +203,8 @@ def unturned(self: Any, x: Tensor, mask: Tensor, rotation: Any) -> Tensor:
         "one norm is used twice, the other never": block_of(lambda x, a, f, m, n: x + a(m(x)) + f(m(x + a(m(x))))),
         "the norm is applied twice": block_of(lambda x, a, f, m, n: x + a(m(m(x))) + f(n(n(x + a(m(m(x))))))),
         "the mask is not handed to the attention": made(decoder.Block, unmasked),
-        "the rotation is not handed to the attention, so it does not see the order of words": made(decoder.Block, unturned),
+        "the rotation is not handed to the attention, so it does not see the order of words":
+            made(decoder.Block, unturned),
         "there are two norms, each with weights of its own": made(
             decoder.Block, decoder.Block.forward, set_to(feed_forward_norm=lambda self: self.attention_norm)),
     },
@@ -204,7 +214,7 @@ class Block(decoder.Block):
     """The package's own: attention and a feed-forward network, each added to the stream behind a norm."""
 
 
-def decoder_of(forward: Callable[..., Tensor], change: Callable[[Any], Any] | None = None) -> Any:
+def decoder_of(forward: Callable[..., Tensor], change: Callable[[Any], None] | None = None) -> Any:
     """A Decoder with another forward, of itself, the ids, and what ``around`` gives."""
     return made(
         decoder.Decoder, lambda self, ids: forward(self, ids, *around(self.config, ids.shape[1])), change
@@ -220,6 +230,11 @@ def through(self: Any, x: Tensor, mask: Any, rotation: Any, blocks: Any = None) 
 
 def logits(self: Any, x: Tensor) -> Tensor:
     return self.unembedding(self.norm(x))
+
+
+def tied(self: Any) -> nn.Linear:
+    self.unembedding.weight = self.embedding.weight
+    return self.unembedding
 
 
 def each_from_the_embedding(self: Any, ids: Tensor, m: Tensor, r: Any) -> Tensor:
@@ -244,7 +259,7 @@ def from_scratch(config: Config) -> nn.Module:
     hints=(
         "What becomes of the ids first, what of x in each block, and what of x after the last?",
         "embedding(ids); mask and rotation for T = ids.shape[1] positions; x through each block; norm; unembedding.",
-        "x = self.embedding(ids); for block in self.blocks: x = block(x, mask, rotation); self.unembedding(self.norm(x)).",
+        "x = self.embedding(ids); for block in self.blocks: x = block(x, mask, rotation); unembedding(norm(x)).",
     ),
     why="You have written a language model, whole: from here on it is yours that is trained.",
     by_name=True,
@@ -265,15 +280,14 @@ def from_scratch(config: Config) -> nn.Module:
         "the blocks are not used": decoder_of(lambda self, ids, m, r: logits(self, self.embedding(ids))),
         "only the last block is used": decoder_of(
             lambda self, ids, m, r: logits(self, self.blocks[-1](self.embedding(ids), m, r))),
-        "each block reads the embedding: let it read what the block below has made": decoder_of(each_from_the_embedding),
+        "each block reads the embedding: let it read what the block below has made":
+            decoder_of(each_from_the_embedding),
         "the blocks run from the last to the first": decoder_of(
             lambda self, ids, m, r: logits(self, through(self, self.embedding(ids), m, r, reversed(self.blocks)))),
         "the mask forbids nothing: causal_mask(T)": decoder_of(
             lambda self, ids, m, r: logits(self, through(self, self.embedding(ids), torch.ones_like(m), r))),
         "the blocks get no rotation, so they do not see the order of words": decoder_of(
             lambda self, ids, m, r: logits(self, through(self, self.embedding(ids), m, None))),
-        "every position is turned by the same angle": decoder_of(lambda self, ids, m, r: logits(
-            self, through(self, self.embedding(ids), m, cos_sin(torch.ones_like(ids[0]), self.head_size)))),
         "these are probabilities. Return the logits: the loss has the softmax in it": decoder_of(
             lambda self, ids, m, r: torch.softmax(logits(self, through(self, self.embedding(ids), m, r)), -1)),
         "all blocks are one and the same: make a new Block for each layer": decoder_of(
@@ -286,8 +300,8 @@ def from_scratch(config: Config) -> nn.Module:
             lambda self, ids, m, r: logits(self, through(self, self.embedding(ids), m, r)),
             set_to(unembedding=lambda self: nn.Linear(self.config.n_embd, self.config.vocab_size))),
         "embedding and unembedding share one matrix: here each has its own": decoder_of(
-            lambda self, ids, m, r: F.linear(self.norm(through(self, self.embedding(ids), m, r)), self.embedding.weight),
-            set_to(unembedding=lambda self: self.embedding)),
+            lambda self, ids, m, r: logits(self, through(self, self.embedding(ids), m, r)),
+            set_to(unembedding=tied)),
     },
     also_right=[decoder.Decoder, from_scratch],
     refused=[
@@ -408,9 +422,11 @@ def rates(answer: Callable[[int, int, float, int], float], T: int, eta_0: float,
         "there is no warm-up: it falls from the first step on": lambda t, T, e, w: e * (T - t) / T,
         "step 0 would change nothing. Let it be the first to do something: t + 1":
             lambda t, T, e, w: e * t / w if t < w else e * fallen(t, T, w),
-        "the rate rises, but is not multiplied by eta_0": lambda t, T, e, w: risen(t, w) if t < w else e * fallen(t, T, w),
+        "the rate rises, but is not multiplied by eta_0":
+            lambda t, T, e, w: risen(t, w) if t < w else e * fallen(t, T, w),
         "eta_0 is not used": lambda t, T, e, w: risen(t, w) if t < w else fallen(t, T, w),
-        "the fall has to start from eta_0 where the warm-up ends": lambda t, T, e, w: e * risen(t, w) if t < w else e * (1 - t / T),
+        "the fall has to start from eta_0 where the warm-up ends":
+            lambda t, T, e, w: e * risen(t, w) if t < w else e * (1 - t / T),
         "the warm-up is one step too long": lambda t, T, e, w: e * risen(t, w) if t <= w else e * fallen(t, T, w),
         "the fall must end at T": lambda t, T, e, w: e * risen(t, w) if t < w else e * (1 - (t - w) / T),
         "the rate does not fall": lambda t, T, e, w: e * min(risen(t, w), 1),
@@ -424,7 +440,8 @@ def rates(answer: Callable[[int, int, float, int], float], T: int, eta_0: float,
         "the two shares are multiplied; one holds before warm_up, the other from there on":
             lambda t, T, e, w: e * risen(t, w) * fallen(t, T, w),
         "// is whole-number division: /": lambda t, T, e, w: e * ((t + 1) // w) if t < w else e * ((T - t) // (T - w)),
-        "the fall begins at t = 0, and the warm-up is multiplied into it": lambda t, T, e, w: e * min(risen(t, w), 1) * (T - t) / T,
+        "the fall begins at t = 0, and the warm-up is multiplied into it":
+            lambda t, T, e, w: e * min(risen(t, w), 1) * (T - t) / T,
     },
     also_right=[lambda t, T, e, w: e * min(risen(t, w), fallen(t, T, w))],
     refused=[lambda t, T, e, w: e * risen(t, 3) if t < 3 else e * fallen(t, T, 3)],
@@ -501,15 +518,16 @@ def heads(n_layer: int, n_head: int, pairs: Pairs, seed: int) -> tuple[Tensor, P
 @exercise(
     hints=(
         "From which place is the token at place t guessed: where does a head stand when it looks for it?",
-        "The weight of a head for a pair is maps[layer, head, t − 1, s]: take the mean over the pairs, then the largest.",
+        "A head's weight for a pair is maps[layer, head, t − 1, s]: take the mean over the pairs, then the largest.",
         "torch.stack([maps[:, :, t − 1, s] for t, s in pairs]).mean(0) is (n_layer, H); its argmax, by divmod.",
     ),
     why="That head is where the key's hiding place comes from: what it looks at is what the model says next.",
     cases=[
-        heads(3, 4, [(6, 2), (8, 3), (11, 5)], 0),
-        heads(2, 5, [(5, 1), (9, 4), (10, 2), (12, 7)], 1),
-        heads(4, 2, [(4, 1), (7, 2), (9, 6)], 2),
-        heads(2, 3, [(8, 3), (9, 5)], 3),
+        heads(3, 4, [(8, 3), (11, 5), (6, 2)], 0),
+        heads(2, 5, [(12, 7), (9, 4), (5, 1), (10, 2)], 1),
+        heads(4, 2, [(9, 6), (4, 1), (7, 2)], 2),
+        heads(2, 3, [(9, 5), (8, 3)], 3),
+        heads(3, 4, [(10, 4), (5, 2), (8, 1)], 4),
     ],
     given=lambda maps, pairs: f"for maps of shape {tuple(maps.shape)} and {len(pairs)} pairs",
     wrong={
@@ -517,7 +535,8 @@ def heads(n_layer: int, n_head: int, pairs: Pairs, seed: int) -> tuple[Tensor, P
             lambda m, p: place_of(copied(m, p, query=0).mean(0)),
         "that head looks one place after the originals": lambda m, p: place_of(copied(m, p, key=1).mean(0)),
         "that head looks one place before the originals": lambda m, p: place_of(copied(m, p, key=-1).mean(0)),
-        "that head has the largest single weight: take the mean over the pairs": lambda m, p: place_of(copied(m, p).amax(0)),
+        "that head has the largest single weight: take the mean over the pairs":
+            lambda m, p: place_of(copied(m, p).amax(0)),
         "only the first pair counted": lambda m, p: place_of(copied(m, p)[0]),
         "only the last pair counted": lambda m, p: place_of(copied(m, p)[-1]),
         "that is the median over the pairs: the mean": lambda m, p: place_of(copied(m, p).median(0).values),
