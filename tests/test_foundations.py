@@ -5,7 +5,7 @@ import json
 import matplotlib.pyplot as plt
 import pytest
 
-from bigmodel import course
+from bigmodel.lab import course
 
 CELLS = json.loads((course.NOTEBOOKS / "00_foundations.ipynb").read_text(encoding="utf-8"))["cells"]
 STUBS = [cell for cell in CELLS if "exercise" in cell["metadata"].get("tags", [])]

@@ -52,9 +52,7 @@ def sized(*shape: int, seed: int) -> Tensor:
         "the order is turned: rows are those of A, columns those of B": lambda A, B: B @ A,
         "`*` multiplies box by box; row times column is asked for": lambda A, B: A * B,
         "the numbers of a pair are multiplied, not added": lambda A, B: (A[:, :, None] + B[None]).sum(1),
-        "the zeros are as they were: nothing has been written into them": lambda A, B: torch.zeros(
-            len(A), B.shape[1]
-        ),
+        "the zeros are as they were: nothing has been written into them": lambda A, B: torch.zeros(len(A), B.shape[1]),
     },
     also_right=[lambda A, B: A @ B, lambda A, B: (A @ B).tolist(), lambda A, B: (A @ B).numpy()],
     refused=[lambda A, B: A @ B.T, lambda A, B: (A @ B)[0], lambda A, B: (A @ B).sum()],
@@ -84,9 +82,7 @@ def matrix_product(A: Tensor, B: Tensor) -> Tensor:
         "the means are right, but they were laid along the rows: they must be a column, (n, 1)": (
             lambda x: x - x.mean(1)
         ),
-        "these are the means themselves; subtract them from x": lambda x: x.mean(1, keepdim=True).expand(
-            x.shape
-        ),
+        "these are the means themselves; subtract them from x": lambda x: x.mean(1, keepdim=True).expand(x.shape),
         "that is the sum of the row; divide it by how many there are": lambda x: x - x.sum(1, keepdim=True),
         "the sign is turned: x minus its mean": lambda x: x.mean(1, keepdim=True) - x,
         "the mean was added": lambda x: x + x.mean(1, keepdim=True),
@@ -145,8 +141,8 @@ UNKNOWING = "return a new Value that knows what it was made of, with parents=…
         "a sum grows as fast as each of its parts: both slopes are 1": lambda a, b: Value(
             a.data + b.data, (a, b), (b.data, a.data)
         ),
-        "these slopes are the numbers themselves; a sum grows as fast as each of its parts": lambda a, b: (
-            Value(a.data + b.data, (a, b), (a.data, b.data))
+        "these slopes are the numbers themselves; a sum grows as fast as each of its parts": lambda a, b: Value(
+            a.data + b.data, (a, b), (a.data, b.data)
         ),
         "there must be a slope for each parent, a number": lambda a, b: Value(a.data + b.data, (a, b)),
         "there are two parents, a and b": lambda a, b: Value(a.data + b.data, (a,), (1.0,)),
@@ -204,15 +200,11 @@ def multiply(a: Value, b: Value) -> Value:
             (a),
             (1.0 if a.data > 0 else 0.0),  # type: ignore[arg-type]
         ),
-        "return a new Value in each case, not `a` itself": lambda a: (
-            a if a.data > 0 else Value(0.0, (a,), (0.0,))
-        ),
+        "return a new Value in each case, not `a` itself": lambda a: a if a.data > 0 else Value(0.0, (a,), (0.0,)),
         "where a is not positive the slope is 0: relu stops the gradient there": lambda a: Value(
             max(a.data, 0.0), (a,), (1.0,)
         ),
-        "the slope is 1 or 0, not the number itself": lambda a: Value(
-            max(a.data, 0.0), (a,), (max(a.data, 0.0),)
-        ),
+        "the slope is 1 or 0, not the number itself": lambda a: Value(max(a.data, 0.0), (a,), (max(a.data, 0.0),)),
         "at 0 itself the slope is 0, as in PyTorch: larger than 0, not at least": lambda a: Value(
             max(a.data, 0.0), (a,), (1.0 if a.data >= 0 else 0.0,)
         ),
@@ -326,9 +318,9 @@ def depth(node: Value) -> int:
     wrong={
         "a node that is in the list already must not be appended again": again,
         "a node was appended before all that it was made of: its parents have to be visited first": first_met,
-        "the end comes last: append a node after its parents, and turn the whole list round once": lambda end: (
-            in_order(end)[::-1]
-        ),
+        "the end comes last: append a node after its parents, and turn the whole list round once": lambda end: in_order(
+            end
+        )[::-1],
         "only one parent was visited: go through all of node.parents": lambda end: one_branch(end),
         "only the end and its parents: the parents have parents too": lambda end: list(
             {id(node): node for node in (end, *end.parents)}.values()
@@ -422,16 +414,12 @@ def along_every_path(end: Value) -> None:
     drive=gradients,
     given=lambda name: f"after a walk back from {name} with x = 3 and y = 2",
     wrong={
-        "nothing came back, every gradient is 0: is the end's own set to 1, before the walk": lambda end: (
-            None
-        ),
-        "only the end has a gradient: set it to 1 first, then give the parents their shares": lambda end: (
-            setattr(end, "grad", 1.0)
+        "nothing came back, every gradient is 0: is the end's own set to 1, before the walk": lambda end: None,
+        "only the end has a gradient: set it to 1 first, then give the parents their shares": lambda end: setattr(
+            end, "grad", 1.0
         ),
         "the end's own gradient is 1, not its value: it grows as fast as itself": lambda end: scaled(end),
-        "a node that is used twice lost a path: add to the gradient that is there, do not replace it": walk(
-            replace
-        ),
+        "a node that is used twice lost a path: add to the gradient that is there, do not replace it": walk(replace),
         "the slope is missing: a share is slope times gradient": walk(without_slope),
         "the node's own gradient is missing: slopes along a path multiply": walk(without_gradient),
         "only the last step was walked, or the inputs were first: walk the whole order, from the end": one_step,
@@ -440,9 +428,7 @@ def along_every_path(end: Value) -> None:
         ),
     },
     also_right=[walk(share)],
-    equal={
-        "for parent, slope in zip(node.parents, node.slopes, strict=False):": "there are as many slopes as parents"
-    },
+    equal={"for parent, slope in zip(node.parents, node.slopes, strict=False):": "there are as many slopes as parents"},
 )
 def backward(end: Value) -> None:
     end.grad = 1.0
