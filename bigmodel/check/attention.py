@@ -423,8 +423,8 @@ def small(B: int, T: int, C: int, seed: int) -> tuple[Tensor, Tensor]:
         "the heads were cut by view alone, which mixes positions": spoiled(
             through(cut=lambda x, n: x.reshape(len(x), n, x.shape[1], -1))),
         "the queries were not cut into heads: all looks with one softmax": spoiled(one_head),
-        "the output layer was not used": spoiled(
-            lambda self, x, mask: join_heads.right(attention_weights(*self.split(x)[:2], mask) @ self.split(x)[2])),
+        "the output layer was not used":
+            spoiled(lambda self, x, mask: join_heads.right(attend.right(*self.split(x), mask))),
         "x itself was brought, not its values": spoiled(through(("queries", "keys", ""))),
         "the keys were made by the layer of the queries": spoiled(through(("queries", "queries", "values"))),
         "x was added here: the model will do that": spoiled(lambda self, x, m: x + through()(self, x, m)),
