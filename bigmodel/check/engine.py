@@ -250,7 +250,7 @@ class Compared(Exercise):
     """An exercise whose right answer is known: the same inputs for both."""
 
     def __init__(
-        self, right: Any, hints: Sequence[str], why: str, seconds: float = 5.0, *,
+        self, right: Any, hints: Sequence[str], why: str, seconds: float = 10.0, *,
         cases: Sequence[Any], wrong: Mapping[str, Function], also_right: Sequence[Function] = (),
         refused: Sequence[Function] = (), equal: Mapping[str, str] | None = None, changes: Sequence[str] = (),
         drive: Function | None = None, given: Function | None = None, shown: Function | None = None,
@@ -414,7 +414,7 @@ class Examined(Exercise):
     """An exercise with many right answers: a function from the answer to what is wrong with it, or None."""
 
     def __init__(
-        self, look: Callable[[Function], str | None], hints: Sequence[str], why: str, seconds: float = 5.0, *,
+        self, look: Callable[[Function], str | None], hints: Sequence[str], why: str, seconds: float = 10.0, *,
         right: Function, wrong: Mapping[str, Function], also_right: Sequence[Function] = (),
         refused: Sequence[Function] = (), equal: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
