@@ -227,7 +227,7 @@ def greedy(probabilities: list[float]) -> int:
 class Variant(nn.Module):
     """Two layers, and what somebody does before, between and after them."""
 
-    def __init__(self, n: int, h: int, m: int, between: Any = torch.relu, before: Any = None, after: Any = None):
+    def __init__(self, n: int, h: int, m: int, *, between: Any = torch.relu, before: Any = None, after: Any = None):
         super().__init__()
         self.encoder, self.decoder = nn.Linear(n, h), nn.Linear(h, m)
         self.steps = [before, self.encoder, between, self.decoder, after]
@@ -258,7 +258,7 @@ class Variant(nn.Module):
             lambda *sizes: Variant(*sizes, between=None, after=torch.relu)
         ),
         "ReLU stands after the encoder alone; logits may be negative": lambda *sizes: Variant(*sizes, after=torch.relu),
-        "ReLU stands after the encoder, not before it": lambda *sizes: Variant(*sizes, None, before=torch.relu),
+        "ReLU stands after the encoder, not before it": lambda *sizes: Variant(*sizes, between=None, before=torch.relu),
         "that is the sigmoid, not ReLU": lambda *sizes: Variant(*sizes, between=torch.sigmoid),
         "that is tanh, not ReLU": lambda *sizes: Variant(*sizes, between=torch.tanh),
         "that is GELU, not ReLU": lambda *sizes: Variant(*sizes, between=nn.functional.gelu),
@@ -378,7 +378,7 @@ def writer(seed: int, size: int) -> nn.Module:
 
 
 def continued(
-    model: nn.Module, tokenizer: Letters, prompt: str, numbers: Sequence[float], temperature: float = 1,
+    model: nn.Module, tokenizer: Letters, prompt: str, numbers: Sequence[float], temperature: float = 1, *,
     place: int = -1, pick: Callable[[list[float], float], int] = drawn,
 ) -> str:  # fmt: skip
     """The journey, with what may go wrong: the place that is read, and the pick."""
