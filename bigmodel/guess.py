@@ -36,9 +36,7 @@ class Guess:
             x, y, scale = self.value, 0.97, ax.get_xaxis_transform()
         text = f"your guess: {self.value:,}"
         side = "left" if axis == "y" else "center"
-        ax.text(
-            x, y, text, transform=scale, ha=side, va="center", fontsize=10, color=INK, bbox=LABEL, zorder=5
-        )
+        ax.text(x, y, text, transform=scale, ha=side, va="center", fontsize=10, color=INK, bbox=LABEL, zorder=5)
 
     def compare(self, result: float) -> None:
         """Print the guess beside what came out."""
@@ -55,9 +53,7 @@ def guess(name: str, value: float | None) -> Guess:
     if value is None:
         print(f"{name}: no guess yet, put your number in place of None")
     elif type(value) not in (int, float) or not math.isfinite(value):
-        raise ValueError(
-            f"{name}: {value!r} is not a number. Write digits alone, such as 6.9, or None for no guess."
-        )
+        raise ValueError(f"{name}: {value!r} is not a number. Write digits alone, such as 6.9, or None for no guess.")
     else:
         print(f"{name}: your guess is {value:,}")
     return Guess(name, value)

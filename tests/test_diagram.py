@@ -23,9 +23,7 @@ BLOCK = Frame(
 STEPS = [
     Box("embedding", SHAPE),
     BLOCK,
-    Beside(
-        [Box("queries", "(B, T, D)"), Box("keys", "(B, S, D)"), Box("values", "(B, S, D)", HEADS)], "joined"
-    ),
+    Beside([Box("queries", "(B, T, D)"), Box("keys", "(B, S, D)"), Box("values", "(B, S, D)", HEADS)], "joined"),
     Box("unembedding", "logits\n(B, T, V)"),
 ]
 WORDS = ["Mia", "hid", "the", "red", "key", ",", "and", "it", "shone"]
@@ -40,9 +38,7 @@ CIRCLE = [
 SHELLS = [("h", "e"), (" ", "s"), ("l", "l"), ("s", "h"), (" s", "he"), ("ll", "s")]
 PICTURES = {
     "right": lambda: flow("to the right", "ids (B, T)", STEPS),
-    "down": lambda: flow(
-        "down, and the title is longer than the picture is wide, by some words", "ids", STEPS, True
-    ),
+    "down": lambda: flow("down, and the title is longer than the picture is wide, by some words", "ids", STEPS, True),
     "loop": lambda: loop("in a circle", CIRCLE, "1000 times"),
     "all": lambda: arrows("all words", WORDS, WEIGHTS),
     "one": lambda: arrows("one word", WORDS, WEIGHTS, only=8),

@@ -19,10 +19,7 @@ def test_without_a_guess_nothing_is_drawn_and_the_result_is_told(ax, capsys):
     none.compare(2.314)
     assert not ax.lines
     assert not ax.texts
-    assert (
-        capsys.readouterr().out
-        == "loss: no guess yet, put your number in place of None\nloss: it came to 2.31\n"
-    )
+    assert capsys.readouterr().out == "loss: no guess yet, put your number in place of None\nloss: it came to 2.31\n"
 
 
 def test_a_guess_is_drawn_and_compared(ax, capsys):
