@@ -181,7 +181,7 @@ def unturned(self: Any, x: Tensor, mask: Tensor, rotation: Any) -> Tensor:
     causal=True,
     build=[
         ((small(),), lambda: (random(2, 3, 4), *around(small(), 3))),
-        ((small(1, 1, 2),), lambda: (random(1, 4, 2), *around(small(1, 1, 2), 4))),
+        ((small(1, 1, 6),), lambda: (random(1, 4, 6), *around(small(1, 1, 6), 4))),
     ],
     given=lambda arguments, inputs: f"for a Block of C = {arguments[0].n_embd} and x of shape {tuple(inputs[0].shape)}",
     wrong={
@@ -266,7 +266,7 @@ def from_scratch(config: Config) -> nn.Module:
     causal=True,
     build=[
         ((small(),), lambda: (torch.tensor([[1, 4, 2], [3, 0, 3]]),)),
-        ((small(3, 1, 2),), lambda: (torch.tensor([[4, 1, 2, 0]]),)),
+        ((small(3, 1, 6),), lambda: (torch.tensor([[4, 1, 2, 0]]),)),
     ],
     given=lambda arguments, inputs: (
         f"for a Decoder of {arguments[0].n_layer} blocks, C = {arguments[0].n_embd}, and ids of shape "
