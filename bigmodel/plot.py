@@ -173,7 +173,8 @@ def words(ax: Axes, xy: np.ndarray, names: Sequence[str], colours: Sequence[str]
 def save(ax: Axes, name: str, folder: str | Path = "figures") -> None:
     """Write the picture of these axes to ``figures/NAME.svg``, the same bytes for the same picture."""
     Path(folder).mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context(STYLE):
+    # A figure keeps the layout that it was made with; matplotlib would give one to a diagram, which has none.
+    with mpl.rc_context({**STYLE, "figure.constrained_layout.use": False}):
         _figure(ax).savefig(Path(folder) / f"{name}.svg", metadata={"Date": None})
 
 
