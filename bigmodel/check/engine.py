@@ -178,7 +178,7 @@ class Exercise:
 
     def chosen(self, answer: Any) -> Any:
         """Return the answer if it is right and the package's own if not, and say which: for what comes later."""
-        passed = self.verdict(answer).mark == "✓"
+        passed = answer is not self.right and self.verdict(answer).mark == "✓"  # ours already, if the cell ran before
         print(say("chosen", name=self.name, whose=say("yours" if passed else "ours")))
         return answer if passed else self.right
 
@@ -214,7 +214,7 @@ class Exercise:
         message = textwrap.shorten(str(error), 200, placeholder=" …").rstrip(".")
         words = ": ".join(filter(None, [type(error).__name__, message]))
         text, line = say("error", given=given, error=words), readers_line(error)
-        if isinstance(error, TypeError) and not line:
+        if isinstance(error, TypeError) and not line and self.takes:
             text += say("arguments", count=len(self.takes), names=listed(self.takes))
         return f"{text}{say('line', line=line) if line not in ('', '?') else ''}."
 
