@@ -239,13 +239,8 @@ class Mixer(nn.Module):
         return two(x.detach() if self.detached else x)
 
 
-mixer = building(
-    hints=HINTS,
-    why="It matters.",
-    wrong={},
-    causal=True,
-    build=[((3,), lambda: (torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0)),))],
-)(Mixer)
+MIXED = [((3,), lambda: (torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0)),))]
+mixer = building(hints=HINTS, why="It matters.", wrong={}, causal=True, build=MIXED)(Mixer)
 
 
 class OtherNames(NoMean):
@@ -269,6 +264,13 @@ def test_a_class_is_built_beside_the_right_one():
 def test_layers_of_one_shape_are_found_whatever_their_names_and_order():
     swapped = lambda size: Mixer(size, names=("second", "first"))  # noqa: E731
     assert mixer.verdict(swapped).mark == "✓"
+
+
+def test_names_are_asked_for_where_weights_go_by_name():
+    by_name = building(hints=HINTS, why="It matters.", wrong={}, by_name=True, build=MIXED)(Mixer)
+    other = by_name.verdict(lambda size: Mixer(size, names=("second", "first"))).text
+    assert "your module has no one.weight, of that name" in other
+    assert by_name.verdict(Mixer).mark == "✓"
 
 
 def test_a_look_ahead_and_a_lost_gradient_are_told():

@@ -97,7 +97,12 @@ class Building(Compared):
         if output.requires_grad:
             module.zero_grad()
             weights = torch.linspace(-1, 1, output.numel()).view(output.shape)
-            (output * weights).sum().backward()
+            try:
+                (output * weights).sum().backward()
+            except RuntimeError as error:
+                if "inplace" not in str(error):
+                    raise
+                return {"output": output, "in place": True}
         own = parameters(module)
         found["gradients"] = {name: own[names[name]].grad for name in names}
         return found
@@ -110,6 +115,8 @@ class Building(Compared):
         """Say which part goes wrong first."""
         outcome, given = found[case], self.given(self.arguments(case))
         known = next((said for said, others in self.known.items() if self.agree(found, others)), None)
+        if outcome.changed and known is None:
+            return say("in place", given=given, names=outcome.changed[0])
         if outcome.error is not None:
             text = self.stopped(outcome.error, given)
         else:
@@ -129,9 +136,11 @@ class Building(Compared):
         if (odd := unlike(value["output"], expected["output"], given)) is not None:
             return odd
         if not same(plain(value["output"]), plain(expected["output"]), self.tolerance):
-            if value["ahead"] is not None and expected["ahead"] is None:
+            if value.get("ahead") is not None and expected["ahead"] is None:
                 return say("causality", given=given, early=value["ahead"][0], late=value["ahead"][1])
             return f"{differing(value['output'], expected['output'], given)}."
+        if "in place" in value:
+            return say("in place inside", given=given)
         for name, wanted in expected["gradients"].items():
             gradient = value["gradients"][name]
             if (gradient is None) != (wanted is None):

@@ -56,6 +56,8 @@ SAY = {
     "layer is to be an attribute, set in __init__ after super().__init__().",
     "name": "{given}your module has no {expected}, of that name and of the shape expected: weights will be carried "
     "over by name, so give its parts the names that the exercise asks for.",
+    "in place inside": "{given}the outputs are right, but there is no gradient: something was changed in place that it "
+    "still needs. Write x = x + …, not x += …",
     "no gradient": "{given}the outputs are right, but no gradient reaches {value}: is something detached, turned "
     "into numbers, or computed under no_grad?",
     "gradients": "{given}the outputs are right, the gradients are not, that of {value} first: is something detached?",

@@ -166,6 +166,11 @@ def unmasked(self: Any, x: Tensor, mask: Tensor, rotation: Any) -> Tensor:
     return decoder.Block.forward(self, x, torch.ones_like(mask), rotation)
 
 
+def in_place(self: Any, x: Tensor, mask: Tensor, rotation: Any) -> Tensor:
+    x += self.attention(self.attention_norm(x), mask, rotation)
+    return x + self.feed_forward(self.feed_forward_norm(x))
+
+
 def unturned(self: Any, x: Tensor, mask: Tensor, rotation: Any) -> Tensor:
     return decoder.Block.forward(self, x, mask, None)
 
@@ -181,13 +186,15 @@ def unturned(self: Any, x: Tensor, mask: Tensor, rotation: Any) -> Tensor:
     causal=True,
     build=[
         ((small(),), lambda: (random(2, 3, 4), *around(small(), 3))),
-        ((small(1, 1, 2),), lambda: (random(1, 4, 2), *around(small(1, 1, 2), 4))),
+        ((small(1, 1, 6),), lambda: (random(1, 4, 6), *around(small(1, 1, 6), 4))),
     ],
     given=lambda arguments, inputs: f"for a Block of C = {arguments[0].n_embd} and x of shape {tuple(inputs[0].shape)}",
     wrong={
         "nothing is added, so the steps replace what they read": block_of(lambda x, a, f, m, n: f(n(a(m(x))))),
         "the second step is not added: it replaces x": block_of(lambda x, a, f, m, n: f(n(x + a(m(x))))),
         "the first step is not added: it replaces x": block_of(lambda x, a, f, m, n: a(m(x)) + f(n(a(m(x))))),
+        "the second step reads what the first gave, without x: it must read their sum":
+            block_of(lambda x, a, f, m, n: x + f(n(a(m(x))))),
         "the steps read x itself: let each read its norm of x": block_of(lambda x, a, f, m, n: x + a(x) + f(x + a(x))),
         "that is post-norm, as in the paper of 2017: the norms come after the sums and stand in the way of x itself":
             block_of(lambda x, a, f, m, n: n(m(x + a(x)) + f(m(x + a(x))))),
@@ -209,6 +216,7 @@ def unturned(self: Any, x: Tensor, mask: Tensor, rotation: Any) -> Tensor:
             decoder.Block, decoder.Block.forward, set_to(feed_forward_norm=lambda self: self.attention_norm)),
     },
     also_right=[decoder.Block],
+    refused=[made(decoder.Block, in_place)],
 )
 class Block(decoder.Block):
     """The package's own: attention and a feed-forward network, each added to the stream behind a norm."""
@@ -230,6 +238,12 @@ def through(self: Any, x: Tensor, mask: Any, rotation: Any, blocks: Any = None) 
 
 def logits(self: Any, x: Tensor) -> Tensor:
     return self.unembedding(self.norm(x))
+
+
+def added(self: Any, x: Tensor, mask: Any, rotation: Any) -> Tensor:
+    for block in self.blocks:
+        x = x + block(x, mask, rotation)
+    return x
 
 
 def tied(self: Any) -> nn.Linear:
@@ -266,7 +280,7 @@ def from_scratch(config: Config) -> nn.Module:
     causal=True,
     build=[
         ((small(),), lambda: (torch.tensor([[1, 4, 2], [3, 0, 3]]),)),
-        ((small(3, 1, 2),), lambda: (torch.tensor([[4, 1, 2, 0]]),)),
+        ((small(3, 1, 6),), lambda: (torch.tensor([[4, 1, 2, 0]]),)),
     ],
     given=lambda arguments, inputs: (
         f"for a Decoder of {arguments[0].n_layer} blocks, C = {arguments[0].n_embd}, and ids of shape "
@@ -282,6 +296,8 @@ def from_scratch(config: Config) -> nn.Module:
             lambda self, ids, m, r: logits(self, self.blocks[-1](self.embedding(ids), m, r))),
         "each block reads the embedding: let it read what the block below has made":
             decoder_of(each_from_the_embedding),
+        "x is added to what a block returns: the block has done that already": decoder_of(
+            lambda self, ids, m, r: logits(self, added(self, self.embedding(ids), m, r))),
         "the blocks run from the last to the first": decoder_of(
             lambda self, ids, m, r: logits(self, through(self, self.embedding(ids), m, r, reversed(self.blocks)))),
         "the mask forbids nothing: causal_mask(T)": decoder_of(
