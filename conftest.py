@@ -2,6 +2,7 @@
 
 import os
 import runpy
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -14,6 +15,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["BIGMODEL_STATIC"] = "1"
 os.environ["TQDM_DISABLE"] = "1"
 os.environ.pop("MPLBACKEND", None)  # kernels draw inline
+signal.signal(signal.SIGINT, signal.default_int_handler)  # nohup and & in a script start us with it ignored
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(BLOCKED), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
 )

@@ -20,9 +20,7 @@ def causal_mask(queries: int, keys: int | None = None, device: torch.device | No
     """
     keys = queries if keys is None else keys
     if keys < queries:
-        raise ValueError(
-            f"{queries} queries need at least {queries} keys, each its own, but there are {keys}."
-        )
+        raise ValueError(f"{queries} queries need at least {queries} keys, each its own, but there are {keys}.")
     return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
 
 
@@ -71,9 +69,7 @@ def cos_sin(positions: Tensor, head_size: int, base: float = 10_000.0) -> Rotati
         ValueError: head_size is odd.
     """
     if head_size % 2:
-        raise ValueError(
-            f"vectors of {head_size} components cannot be paired: rotate an even number of them."
-        )
+        raise ValueError(f"vectors of {head_size} components cannot be paired: rotate an even number of them.")
     pairs = head_size // 2
     speeds = torch.logspace(0, 1 / pairs - 1, pairs, base, device=positions.device)  # base^(−2i/D), (D/2,)
     angles = positions.unsqueeze(-1) * torch.cat([-speeds, speeds])  # (…, T, D)
@@ -104,7 +100,7 @@ class KeyValueCache:
 
 
 class Attention(nn.Module):
-    """Multi-head attention: every head looks with its own queries at keys, and brings the values found there.
+    """Multi-head attention: every head looks with queries of its own at keys, and brings the values found there.
 
     Args:
         n_embd: C, components of the vectors that it reads and writes.

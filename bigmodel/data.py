@@ -31,9 +31,7 @@ def windows(ids: Sequence[int] | Tensor, length: int, stride: int | None = None)
         raise ValueError(f"a window of {length} tokens every {stride} is not possible: both are at least 1.")
     ids = torch.as_tensor(ids, dtype=torch.long)  # (tokens,)
     if ids.ndim != 1:
-        raise ValueError(
-            f"ids have the shape {tuple(ids.shape)}, but one text is one row of ids: flatten them."
-        )
+        raise ValueError(f"ids have the shape {tuple(ids.shape)}, but one text is one row of ids: flatten them.")
     if len(ids) < length + 1:
         raise ValueError(
             f"the text has {len(ids)} tokens, but a window of {length} with its targets needs {length + 1}: "
@@ -75,31 +73,41 @@ def join(texts: Sequence[str], tokenizer: Tokenizer) -> list[int]:
 
 
 def batches(
-    data: TensorDataset, batch_size: int, seed: int, first: int = 0
-) -> Iterator[tuple[Tensor, Tensor]]:
+    data: TensorDataset, batch_size: int, seed: int, first: int = 0, rank: int = 0, processes: int = 1
+) -> Iterator[tuple[Tensor, ...]]:
     """Yield shuffled batches without end, from batch number ``first`` on.
 
     The order of each epoch depends on the seed and the number of the epoch alone. So batch number t is the
-    same whenever it is asked for, and a training that was killed can go on as if it never had been.
+    same whenever it is asked for, and a training that was killed can go on as if it never had been. Several
+    processes share each batch: the one of this rank gets its own ``batch_size`` rows of it.
 
     Returns:
-        Inputs and targets, both (batch_size, T); in data smaller than a batch, all of it each time. What is
-        left of an epoch after its last full batch waits for the next shuffle.
+        Rows of every tensor of the data, such as inputs and targets (batch_size, T); in data smaller than a
+        batch, all of it each time. What is left of an epoch after its last full batch waits for the next shuffle.
 
     Raises:
-        ValueError: batch_size is below 1.
+        ValueError: batch_size is below 1, or there are fewer rows than processes.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}, but a batch has at least 1 row.")
-    batch_size = min(batch_size, len(data))
-    per_epoch = len(data) // batch_size
-    epoch, start = divmod(first, per_epoch)
+    if len(data) < processes:
+        raise ValueError(f"{len(data)} rows cannot be shared by {processes} processes: take more text.")
+    batch_size = min(batch_size, len(data) // processes)
+    together = batch_size * processes
+    epoch, start = divmod(first, len(data) // together)
     while True:
         order = _epoch_order(len(data), seed, epoch)  # (N,)
-        for number in range(start, per_epoch):
-            inputs, targets = data[order[number * batch_size : (number + 1) * batch_size]]
-            yield inputs, targets
+        for number in range(start, len(data) // together):
+            begin = number * together + rank * batch_size
+            yield data[order[begin : begin + batch_size]]
         epoch, start = epoch + 1, 0
+
+
+def process() -> tuple[int, int]:
+    """The rank of this process, and how many train together: 0 and 1 unless torch.distributed was started."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    return 0, 1
 
 
 def without_idle_columns(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -109,7 +117,10 @@ def without_idle_columns(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tenso
     return inputs[:, :used], targets[:, :used]
 
 
+def mixed(seed: int, number: int) -> int:
+    """One seed of two numbers; their sum would make number 1 of seed 0 the same as number 0 of seed 1."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+
+
 def _epoch_order(size: int, seed: int, epoch: int) -> Tensor:
-    # SeedSequence, since seed + epoch would make epoch 1 of seed 0 the same as epoch 0 of seed 1.
-    mixed = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
-    return torch.randperm(size, generator=torch.Generator().manual_seed(mixed))
+    return torch.randperm(size, generator=torch.Generator().manual_seed(mixed(seed, epoch)))

@@ -77,9 +77,7 @@ class Config:
                 f"n_embd {self.n_embd} cannot be shared by n_head {self.n_head}: use a multiple, or say head_size."
             )
         if self.n_kv_head is not None and self.n_head % self.n_kv_head:
-            raise ValueError(
-                f"n_head {self.n_head} cannot share n_kv_head {self.n_kv_head} equally: use a divisor."
-            )
+            raise ValueError(f"n_head {self.n_head} cannot share n_kv_head {self.n_kv_head} equally: use a divisor.")
         size = self.n_embd // self.n_head if self.head_size is None else self.head_size
         if self.position == "rotary" and size % 2:
             raise ValueError(f"heads of {size} components cannot be rotated in pairs: make head_size even.")
@@ -172,9 +170,7 @@ class Decoder(nn.Module):
             self.unembedding.weight = self.embedding.weight
         initialise(self)
 
-    def forward(
-        self, ids: Tensor, padding: Tensor | None = None, cache: list[KeyValueCache] | None = None
-    ) -> Tensor:
+    def forward(self, ids: Tensor, padding: Tensor | None = None, cache: list[KeyValueCache] | None = None) -> Tensor:
         """Return the logits of the token that follows each position, (B, T, V).
 
         Args:

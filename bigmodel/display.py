@@ -6,10 +6,11 @@ that the package reads, and it reads it here.
 
 import html
 import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 
 def is_static() -> bool:
@@ -17,9 +18,15 @@ def is_static() -> bool:
     return bool(os.environ.get("BIGMODEL_STATIC"))
 
 
-def progress_bar(total: int | None, **settings: Any) -> tqdm:
-    """Start a bar that fills up to ``total``; settings are those of tqdm. Where nothing can move, there is none."""
-    return tqdm(total=total, disable=is_static(), **settings)
+def progress_bar(total: int | None, hidden: bool = False, **settings: Any) -> tqdm:
+    """Start a bar of text that fills up to ``total``; settings are those of tqdm.
+
+    Where nothing can move there is none, and none inside another one: a sweep of trainings has one bar, not fifty.
+    It is text rather than a widget, so that a notebook that was saved shows it the next day.
+    """
+    inside = bool(getattr(tqdm, "_instances", ()))
+    screen = sys.stderr if sys.stderr.isatty() else sys.stdout  # a notebook shows stderr in red
+    return tqdm(total=total, disable=is_static() or hidden or inside, file=screen, **settings)
 
 
 def play(picture: Callable[..., Any], **choices: Sequence[Any]) -> None:

@@ -39,9 +39,7 @@ class Sampling:
         if self.top_k is not None and self.top_k < 1:
             raise ValueError(f"top_k is {self.top_k}, but at least 1 token must be left to choose from.")
         if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise ValueError(
-                f"top_p is {self.top_p}, but it is a share of the probability: above 0 and at most 1."
-            )
+            raise ValueError(f"top_p is {self.top_p}, but it is a share of the probability: above 0 and at most 1.")
 
 
 def probabilities(logits: Tensor, sampling: Sampling = Sampling()) -> Tensor:
@@ -136,9 +134,7 @@ def stream(
     return decode_stream(tokenizer, stream_ids(model, ids, length, sampling, end=tokenizer.end))
 
 
-def generate(
-    model: nn.Module, tokenizer: Tokenizer, prompt: str, length: int, sampling: Sampling = Sampling()
-) -> str:
+def generate(model: nn.Module, tokenizer: Tokenizer, prompt: str, length: int, sampling: Sampling = Sampling()) -> str:
     """Return the prompt with up to ``length`` tokens more; the same seed writes the same text.
 
     Raises:
@@ -182,14 +178,13 @@ def generate_all(
             break
     written = torch.stack(drawn, dim=1).tolist() if drawn else [[] for _ in rows]
     return [
-        prompt + tokenizer.decode(_before(tokenizer.end, row))
-        for prompt, row in zip(prompts, written, strict=True)
+        prompt + tokenizer.decode(_before(tokenizer.end, row)) for prompt, row in zip(prompts, written, strict=True)
     ]
 
 
-def _call(model: nn.Module, reader: nn.Module, ids: Tensor, **more: object) -> Tensor:
+def _call(model: nn.Module, reader: nn.Module | None, ids: Tensor, **more: object) -> Tensor:
     """Call a model so that the reader in it gets more than ids, inside of wrappers that may know of ids alone."""
-    if reader is model:
+    if reader is None or reader is model:
         return model(ids, **more)
 
     def add(_: nn.Module, ids_alone: tuple, known: dict) -> tuple[tuple, dict]:
@@ -214,9 +209,7 @@ def _check_length(length: int) -> None:
 
 def _check_prompt(model: nn.Module, ids: Tensor) -> None:
     if ids.shape[1] == 0:
-        raise ValueError(
-            "the prompt has no token to continue from: give at least one, such as the start token."
-        )
+        raise ValueError("the prompt has no token to continue from: give at least one, such as the start token.")
     sized = part_with(model, "vocab_size")
     if sized is not None:
         check_ids(ids, sized.vocab_size)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
-from bigmodel import world
 from bigmodel.data import IGNORE_INDEX, rows
 from bigmodel.tokenizer import Tokenizer
 from bigmodel.train import log_probabilities
+from bigmodel.world import WORLD, World, entropy, sample
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,19 @@ class Excess:
     standard_error: float
 
 
-def ladder(
-    tokenizer: Tokenizer, script: str = "english", stories: int = 4000, seed: int = 1_000_000
+def rungs(
+    tokenizer: Tokenizer,
+    script: str = "english",
+    stories: int = 4000,
+    seed: int = 1_000_000,
+    world: World = WORLD,
 ) -> dict[str, float]:
     """Measure the rungs uniform, unigram, bigram and floor for this tokenizer, on stories of its own.
 
     The counts are taken on half of the stories and their loss on the other half. The floor is exact but for the
     mean number of tokens in a story, which is taken from all of them.
     """
-    texts = world.stories(stories, seed=seed, script=script)
+    texts = [sample(seed, script, index, world).text for index in range(stories)]
     encoded = [[tokenizer.start, *tokenizer.encode(text), tokenizer.end] for text in texts]
     tokens_a_story = sum(len(ids) - 1 for ids in encoded) / len(encoded)
     counted, fresh = encoded[::2], encoded[1::2]
@@ -42,7 +46,7 @@ def ladder(
         "uniform": math.log(tokenizer.vocab_size),
         "unigram": unigram_loss(counted, fresh, tokenizer.vocab_size),
         "bigram": bigram_loss(counted, fresh, tokenizer.vocab_size),
-        "floor": world.entropy(script) / tokens_a_story,
+        "floor": entropy(script, world) / tokens_a_story,
     }
 
 
@@ -70,7 +74,12 @@ def bigram_loss(counted: Sequence[Sequence[int]], fresh: Sequence[Sequence[int]]
 
 
 def excess(
-    model: nn.Module, tokenizer: Tokenizer, script: str = "english", stories: int = 200, seed: int = 0
+    model: nn.Module,
+    tokenizer: Tokenizer,
+    script: str = "english",
+    stories: int = 200,
+    seed: int = 0,
+    world: World = WORLD,
 ) -> Excess:
     """Measure how far the model is above the floor on fresh stories, each whole, on a row of its own.
 
@@ -80,7 +89,7 @@ def excess(
     Args:
         seed: of the stories; take one that the model was not trained with.
     """
-    told = [world.sample(seed, script, index) for index in range(stories)]
+    told = [sample(seed, script, index, world) for index in range(stories)]
     data = rows([story.text for story in told], tokenizer)
     log_p = np.array([story.log_probability for story in told])  # (N,)
     log_q = log_probabilities(model, data).numpy()  # (N,)

@@ -66,9 +66,7 @@ class MuonAdamW(torch.optim.Optimizer):
 
     def __init__(self, parameters: Iterable[nn.Parameter], lr: float, blocks: Iterable[nn.Module]) -> None:
         parameters = list(parameters)
-        inside = {
-            id(parameter) for block in blocks for parameter in block.parameters() if parameter.ndim == 2
-        }
+        inside = {id(parameter) for block in blocks for parameter in block.parameters() if parameter.ndim == 2}
         matrices = [parameter for parameter in parameters if id(parameter) in inside]
         others = [parameter for parameter in parameters if id(parameter) not in inside]
         if not matrices:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from bigmodel.train import History
+from bigmodel.checkpoint import History
 
 # The colours of Okabe and Ito (2008), told apart by colour-blind readers too.
 INK, GREY, BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW = (
@@ -28,7 +28,7 @@ INK, GREY, BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW = (
 CYCLE = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY)
 
 # Each rung of the loss ladder keeps its colour through the whole course.
-RUNGS = {
+RUNG_COLOURS = {
     "uniform": GREY,
     "unigram": ORANGE,
     "bigram": SKY,
@@ -71,22 +71,20 @@ def axes(title: str, x: str, y: str, width: float = 7.5, height: float = 3.8) ->
 def panels(titles: Sequence[str], x: str, y: str, width: float = 9.0, height: float = 3.6) -> list[Axes]:
     """Start several pictures side by side that share their axes, for comparing."""
     with mpl.rc_context(STYLE):
-        _, row = plt.subplots(
-            1, len(titles), figsize=(width, height), sharex=True, sharey=True, squeeze=False
-        )
+        _, row = plt.subplots(1, len(titles), figsize=(width, height), sharex=True, sharey=True, squeeze=False)
         for ax, title in zip(row[0], titles, strict=True):
             ax.set(title=title, xlabel=x)
         row[0, 0].set_ylabel(y)
     return list(row[0])
 
 
-def ladder(ax: Axes, rungs: Mapping[str, float]) -> Axes:
+def rungs(ax: Axes, losses: Mapping[str, float]) -> Axes:
     """Draw known losses as level lines across a picture, each named and numbered at its right end.
 
     Args:
-        rungs: name → loss in nats a token; the names in RUNGS keep their colours, and the floor is dashed.
+        losses: name → loss in nats a token; the names in RUNG_COLOURS keep their colours, and the floor is dashed.
     """
-    return label_ends(ax, _level_lines(ax, rungs))
+    return label_ends(ax, _level_lines(ax, losses))
 
 
 def label_ends(ax: Axes, ends: Sequence[tuple[str, float, str]]) -> Axes:
@@ -124,7 +122,7 @@ def losses(history: History, title: str, rungs: Mapping[str, float] | None = Non
 def _level_lines(ax: Axes, rungs: Mapping[str, float]) -> list[tuple[str, float, str]]:
     ends = []
     for name, loss in rungs.items():
-        colour = RUNGS.get(name, INK)
+        colour = RUNG_COLOURS.get(name, INK)
         ax.axhline(loss, color=colour, linewidth=1.4, linestyle="--" if name == "floor" else "-", zorder=1)
         ends.append((f"{name} {loss:.2f}", loss, colour))
     return ends

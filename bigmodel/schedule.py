@@ -112,9 +112,7 @@ def warm_up_stable_decay(t: Steps, T: float, eta_0: float, up: int, down: int) -
     """
     _check_length(T)
     if not (up >= 0 and down >= 0 and up + down <= T):
-        raise ValueError(
-            f"up = {up} and down = {down} steps do not fit: both are at least 0, and at most T = {T}."
-        )
+        raise ValueError(f"up = {up} and down = {down} steps do not fit: both are at least 0, and at most T = {T}.")
     _check_rate(eta_0)
     _check_steps(t, T)
     rising = (t + 1) / max(up, 1)

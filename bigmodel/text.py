@@ -1,12 +1,8 @@
 """Real text to train on: the Python documentation on this disk, your own files, and verified downloads.
 
-Three sources, each a plain string:
-
-- `python_docs()` needs nothing but Python itself;
-- `read(path)` takes a file or a folder of yours, UTF-8, any language;
-- `corpus(name)` downloads one of the public corpora in `CORPORA` (once), `download(url, sha256)` any other.
-
-`split(text)` then parts it into training and validation text that share no paragraph.
+``python_docs()`` needs nothing but Python itself; ``load(path)`` takes a file or a folder of yours; ``corpus(name)``
+downloads one of ``CORPORA`` once, and ``download(url, sha256)`` any other file. Each is a plain string, which
+``split(text)`` parts into training and validation text that share no paragraph.
 """
 
 import ast
@@ -15,18 +11,14 @@ import importlib
 import inspect
 import random
 import re
-import stat
 import sys
 import sysconfig
+import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from bigmodel.download import download
-
-# ---------------------------------------------------------------------------------------------------------
-# Paragraphs, duplicates, and the split
-# ---------------------------------------------------------------------------------------------------------
+from bigmodel.display import is_static
 
 
 def paragraphs(text: str) -> list[str]:
@@ -42,9 +34,7 @@ def lines(text: str) -> list[str]:
 
 # A Latin full stop ends a sentence before a space only (3.14 is a number); a Chinese one needs no space,
 # and takes the closing quote behind it along.
-SENTENCE_END = re.compile(
-    r"(?<=[.!?…।؟۔]\s)|(?<=[。！？])(?![。！？”’」』）])|(?<=[。！？][”’」』）])(?![”’」』）])"
-)
+SENTENCE_END = re.compile(r"(?<=[.!?…।؟۔]\s)|(?<=[。！？])(?![。！？”’」』）])|(?<=[。！？][”’」』）])(?![”’」』）])")
 
 
 def sentences(text: str) -> list[str]:
@@ -53,7 +43,7 @@ def sentences(text: str) -> list[str]:
 
 
 def passages(text: str, length: int = 200) -> list[str]:
-    """The text cut every `length` characters, for texts that have no lines and no sentences."""
+    """The text cut every ``length`` characters, for texts that have no lines and no sentences."""
     pieces = [text[start : start + length] for start in range(0, len(text), length)]
     return [piece for piece in pieces if piece.strip()]
 
@@ -78,19 +68,21 @@ UNITS: tuple[tuple[Callable[[str], list[str]], str], ...] = (
 def split(text: str, validation: float = 0.1, seed: int = 0) -> tuple[str, str]:
     """Part a text into (training, validation) by whole paragraphs that occur in one of the two only.
 
-    Duplicates are removed first: a paragraph that was trained on says nothing about unseen text. `validation`
-    is the share of the characters that is held out; `seed` draws which paragraphs; both parts keep their order.
+    Duplicates are removed first: a paragraph that was trained on says nothing about unseen text. Not every text
+    has blank lines (a Chinese novel seldom does). The pieces are therefore the first of paragraphs, lines,
+    sentences and passages of 200 characters whose longest is no longer than the held-out share; if none is, the
+    first that has two pieces.
 
-    Not every text has blank lines (a Chinese novel seldom does). The pieces are therefore the first of
-    paragraphs, lines, sentences and passages of 200 characters whose longest is no longer than the held-out
-    share; if none is, the first that has two pieces.
+    Args:
+        text: The whole text.
+        validation: The share of the characters that is held out.
+        seed: Draws which pieces; both parts keep their order.
 
-    Raises ValueError for a share outside 0 to 1, and for a text that has no two different pieces.
+    Raises:
+        ValueError: The share is not between 0 and 1, or the text has no two different pieces.
     """
     if not 0 < validation < 1:
-        raise ValueError(
-            f"validation is the share held out, between 0 and 1 (such as 0.1), not {validation}."
-        )
+        raise ValueError(f"validation is the share held out, between 0 and 1 (such as 0.1), not {validation}.")
     pieces, joint = _pieces(text, validation)
     draw = random.Random(seed).random
     shuffled = [position for _, position in sorted((draw(), position) for position in range(len(pieces)))]
@@ -107,12 +99,16 @@ def split(text: str, validation: float = 0.1, seed: int = 0) -> tuple[str, str]:
 
 def _pieces(text: str, validation: float) -> tuple[list[str], str]:
     """The different pieces of a text, in the unit that suits it, and what joins them."""
-    cuts = [(deduplicate(cut(text)), joint) for cut, joint in UNITS]
-    cuts = [(pieces, joint) for pieces, joint in cuts if len(pieces) >= 2]
+    cuts = []
+    for cut, joint in UNITS:
+        pieces = deduplicate(cut(text))
+        text = joint.join(pieces)  # so that no smaller unit meets again what a larger one removed
+        if len(pieces) >= 2:
+            cuts.append((pieces, joint))
     if not cuts:
         raise ValueError(
-            "The text is too short to split: it needs two different paragraphs, lines or sentences at least, "
-            f"and has {len(text)} characters."
+            f"The text is too short to split: it has {len(text):,} characters once duplicates are removed, and "
+            "needs two different paragraphs, lines or sentences at least."
         )
     for pieces, joint in cuts:
         if max(map(len, pieces)) <= validation * sum(map(len, pieces)):
@@ -120,31 +116,27 @@ def _pieces(text: str, validation: float) -> tuple[list[str], str]:
     return cuts[0]
 
 
-# ---------------------------------------------------------------------------------------------------------
-# The Python documentation that every installation carries
-# ---------------------------------------------------------------------------------------------------------
-
-
 def python_docs() -> str:
     """The Python documentation on this disk: the language reference and the standard library's docstrings.
 
-    About 2 MB of English, in about 3 seconds, with nothing downloaded and nothing imported but `pydoc_data`:
-    the sources are read with `ast`. Every paragraph occurs once. The text is the same at every call, and
+    About 2 MB of English, in about 3 seconds, with nothing downloaded and nothing imported but ``pydoc_data``:
+    the sources are read with ``ast``. Every paragraph occurs once. The text is the same at every call, and
     differs from one Python version to the next.
 
-    Raises FileNotFoundError where this Python carries neither (some systems strip both).
+    Raises:
+        FileNotFoundError: This Python carries neither (some systems strip both).
     """
     texts = [*_topics(), *_docstrings(Path(sysconfig.get_path("stdlib")))]
     if not texts:
         raise FileNotFoundError(
             f"This Python ({sys.executable}) carries neither pydoc_data nor the sources of its standard library: "
-            "install Python from python.org, or read a text of your own with bigmodel.text.read(path)."
+            "install Python from python.org, or load a text of your own with bigmodel.text.load(path)."
         )
     return "\n\n".join(deduplicate(paragraphs("\n\n".join(map(_clean, texts)))))
 
 
 def _topics() -> list[str]:
-    """The language reference as `help("topics")` shows it, in the order of the topics' names."""
+    """The language reference as ``help("topics")`` shows it, in the order of the topics' names."""
     try:
         topics: dict[str, str] = importlib.import_module("pydoc_data.topics").topics
     except ImportError:
@@ -180,95 +172,42 @@ def _clean(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
-# ---------------------------------------------------------------------------------------------------------
-# Your own files
-# ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What `read` takes of a folder: the texts in their order, and why each other file is left out."""
-
-    texts: tuple[Path, ...]
-    skipped: dict[Path, str]
-
-
-def read(path: str | Path) -> str:
+def load(path: str | Path) -> str:
     """The text of a file, or of every text file beneath a folder, in the order of their names.
 
-    UTF-8, with or without a byte order mark; line ends become "\\n"; files are joined by a blank line. Of a
-    folder, hidden, binary and empty files and links to folders are left out: `survey(path)` lists them.
+    UTF-8, with or without a byte order mark; line ends become "\\n"; the files of a folder are joined by blank
+    lines. Hidden files and folders are not looked at; a warning says which other files hold no text.
 
-    Raises FileNotFoundError or OSError for what is not there or may not be read, ValueError for a file that
-    is empty or not UTF-8 text, and for a folder without text.
+    Raises:
+        OSError: What is there may not be read; FileNotFoundError where nothing is.
+        ValueError: The file is empty or not UTF-8 text, or no file of the folder is text.
     """
     path = Path(path).expanduser()
-    try:
-        is_folder = stat.S_ISDIR(path.stat().st_mode)
-    except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFoundError(f"There is no file or folder {path.absolute()}: check its name.") from None
-    except OSError as error:
-        raise type(error)(f"{path} cannot be read ({error.strerror}).") from None
-    if not is_folder:
-        return _read_file(path)
-    texts, skipped = _read_folder(path)
-    if not texts:
-        reason = next(iter(skipped.values()), "it is empty").rstrip(".")
-        raise ValueError(f"The folder {path} holds no text, of {len(skipped)} files: {reason}.")
-    return "\n\n".join(texts.values())
-
-
-def survey(folder: str | Path) -> Survey:
-    """What `read(folder)` takes and what it leaves out, with the reason for each.
-
-    Raises OSError for a folder that does not exist or may not be listed.
-    """
-    texts, skipped = _read_folder(Path(folder).expanduser())
-    return Survey(tuple(texts), skipped)
-
-
-def _read_folder(folder: Path) -> tuple[dict[Path, str], dict[Path, str]]:
-    """The text of every file beneath a folder, and the reason for every file that gave none."""
-    texts: dict[Path, str] = {}
-    skipped: dict[Path, str] = {}
-    for path in _files(folder, skipped):
-        try:
-            texts[path] = _read_file(path)
-        except (OSError, ValueError) as error:
-            skipped[path] = str(error)
-    return texts, skipped
-
-
-def _files(folder: Path, skipped: dict[Path, str]) -> Iterator[Path]:
-    """Every file beneath a folder in order, but for hidden ones and those behind a linked folder."""
-    try:
-        entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
-    except OSError as error:
-        raise type(error)(f"The folder {folder} cannot be listed ({error.strerror}).") from None
-    for entry in entries:
-        if entry.name.startswith("."):
-            skipped[entry] = f"{entry} is hidden."
-        elif not entry.is_dir():
-            yield entry
-        elif entry.is_symlink():
-            skipped[entry] = f"{entry} is a link to a folder, which could lead in a circle."
-        else:
+    if not path.exists():
+        raise FileNotFoundError(f"There is no file or folder {path.absolute()}: check its name.")
+    if not path.is_dir():
+        return _text_of(path)
+    texts, reasons = [], []
+    for file in sorted(path.rglob("*"), key=lambda file: file.parts):
+        hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
+        if file.is_file() and not hidden:
             try:
-                yield from _files(entry, skipped)
-            except OSError as error:
-                skipped[entry] = str(error)
+                texts.append(_text_of(file))
+            except (OSError, ValueError) as error:
+                reasons.append(str(error))
+    left_out = f"{len(reasons)} file{'s' * (len(reasons) != 1)}, the first because: {[*reasons, ''][0]}"
+    if not texts:
+        raise ValueError(f"The folder {path} holds no text" + (f"; of {left_out}" if reasons else "."))
+    if reasons:
+        warnings.warn(f"Left out {left_out}", stacklevel=2)
+    return "\n\n".join(texts)
 
 
-def _read_file(path: Path) -> str:
+def _text_of(path: Path) -> str:
     """The text of one file, refused with one sentence if it is not UTF-8 text."""
     if not path.is_file():
-        raise OSError(
-            f"{path} is not a file that can be read: a device, a pipe, or a link that leads nowhere."
-        )
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise type(error)(f"{path} cannot be read ({error.strerror}).") from None
+        raise OSError(f"{path} is a device or a pipe: give a file that can be read from its beginning.")
+    data = path.read_bytes()
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise ValueError(f"{path} is UTF-16, as bytes 0 and 1 say: save it as UTF-8.")
     if (position := data.find(b"\0")) >= 0:
@@ -286,63 +225,72 @@ def _read_file(path: Path) -> str:
     return text
 
 
-# ---------------------------------------------------------------------------------------------------------
-# Public corpora, downloaded once
-# ---------------------------------------------------------------------------------------------------------
+class Corpus(NamedTuple):
+    """A public text at an address that will not change, and what parts its documents."""
 
-
-@dataclass(frozen=True)
-class Corpus:
-    """A public text: where it is, how to know that it arrived whole, and what may be done with it."""
-
-    name: str
     url: str
     sha256: str
-    bytes: int
-    language: str
-    licence: str
-    about: str
     separator: str = "\n\n"
 
 
 CORPORA = {
-    entry.name: entry
-    for entry in (
-        Corpus(
-            name="tinystories",
-            url="https://huggingface.co/datasets/roneneldan/TinyStories/resolve/"
-            "f54c09fd23315a6f9c86f9dc80f725de7d8f9c64/TinyStories-valid.txt",
-            sha256="94e431816c4cce81ff71e4408ff8d3bda9a42e8d2663986697c3954288cb38b4",
-            bytes=19_447_282,
-            language="English",
-            licence="CDLA-Sharing-1.0",
-            about="22,000 short stories in the words of a small child, written by GPT-3.5 and GPT-4 (2023)",
-            separator="<|endoftext|>",
-        ),
-        Corpus(
-            name="shakespeare",
-            url="https://raw.githubusercontent.com/karpathy/char-rnn/"
-            "6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare/input.txt",
-            sha256="86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
-            bytes=1_115_394,
-            language="English",
-            licence="public domain",
-            about="Tiny Shakespeare: 40,000 lines from the plays, the first text of many language models",
-        ),
-    )
+    # 22,000 short stories in the words of a small child, written by GPT-3.5 and GPT-4 (2023), 19 MB; CDLA-Sharing-1.0
+    "tinystories": Corpus(
+        "https://huggingface.co/datasets/roneneldan/TinyStories/resolve/"
+        "f54c09fd23315a6f9c86f9dc80f725de7d8f9c64/TinyStories-valid.txt",
+        "94e431816c4cce81ff71e4408ff8d3bda9a42e8d2663986697c3954288cb38b4",
+        "<|endoftext|>",
+    ),
+    # 40,000 lines from the plays, the first text of many language models, 1 MB; public domain
+    "shakespeare": Corpus(
+        "https://raw.githubusercontent.com/karpathy/char-rnn/"
+        "6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare/input.txt",
+        "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+    ),
 }
 
 
-def corpus(name: str, folder: str | Path | None = None) -> str:
-    """The text of one of `CORPORA`, downloaded the first time, its documents parted by blank lines.
+def corpus(name: str) -> str:
+    """The text of one of ``CORPORA``, downloaded the first time, its documents parted by blank lines.
 
-    Raises ValueError for a name that is not in the table, and whatever `download` raises.
+    Raises:
+        ValueError: The name is not in the table. Or whatever ``download`` raises.
     """
     if name not in CORPORA:
+        known = " or ".join(map(repr, CORPORA))
+        raise ValueError(f"There is no corpus {name!r}: choose {known}, or load(path) a file of your own.")
+    url, sha256, separator = CORPORA[name]
+    return load(download(url, sha256)).replace(separator, "\n\n")
+
+
+def download(url: str, sha256: str) -> Path:
+    """The file at an http(s) address, fetched once and checked against its SHA-256 every time.
+
+    What is in the cache (``pooch.os_cache("bigmodel")``) and whole is used without any connection.
+
+    Raises:
+        ConnectionError: The file cannot be had now.
+        OSError: It cannot be stored.
+        ValueError: It has another hash; it is not kept.
+    """
+    import pooch  # only who downloads waits for these two
+    from requests import RequestException
+
+    folder = pooch.os_cache("bigmodel")
+    fetch = pooch.HTTPDownloader(progressbar=not is_static(), chunk_size=2**16, timeout=30)
+    try:
+        return Path(pooch.retrieve(url, f"sha256:{sha256}", path=folder, downloader=fetch))
+    except RequestException as error:
+        answer = "cannot be reached" if error.response is None else f"answered {error.response.status_code}"
+        raise ConnectionError(
+            f"{url} {answer} ({type(error).__name__}): check the address and the connection, and run this again."
+        ) from None
+    except OSError as error:
+        raise type(error)(
+            f"{url} cannot be stored in {folder} ({error.strerror or error}): make room there and run this again."
+        ) from None
+    except ValueError:
         raise ValueError(
-            f"There is no corpus {name!r}: choose {' or '.join(map(repr, CORPORA))}, "
-            "or use read(path) for a file of your own."
-        )
-    chosen = CORPORA[name]
-    text = read(download(chosen.url, chosen.sha256, folder))
-    return text.replace(chosen.separator, "\n\n")
+            f"What came from {url} has not the SHA-256 {sha256}, and is not kept: run this again, and if that "
+            "repeats, the address holds another file now."
+        ) from None

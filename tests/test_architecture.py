@@ -1,17 +1,18 @@
-"""The package's own rules: imports run one way, and nothing reaches for what it was not given."""
+"""The package's own rules: imports run one way, every name is needed, and nothing reaches for what it was not given."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 import bigmodel
+from bigmodel.lab import course
 
 PACKAGE = Path(bigmodel.__file__).parent
 # A module imports only from those before it.
 LAYERS = [
     {"files", "display", "world", "schedule", "optimizer"},
-    {"download"},
     {"text", "tokenizer"},
     {"data"},
     {"model", "attention"},
@@ -22,10 +23,36 @@ LAYERS = [
     {"pretrained"},
     {"plot"},
     {"check"},
+    {"lab"},
+    {"__init__", "__main__"},
 ]
-COMMANDS = {"__init__", "__main__", "commands", "course", "environment", "page", "shell"}
 LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 SOURCES = sorted(PACKAGE.rglob("*.py"))
+# Functions and classes that only their own module and the tests use. Nothing may be added; what goes, goes from here.
+UNUSED = {
+    "check/concepts.is_number", "check/concepts.mischoice", "check/concepts.miscount",
+    "check/concepts.misguess", "check/concepts.mishot", "check/concepts.missoft", "check/concepts.rounded",
+    "check/masks.draw_masks", "checkpoint.describe", "checkpoint.read_config", "decoder.initialise",
+    "display.is_static", "download.cache_folder", "generate.draw_rows", "generate.stream_ids",
+    "optimizer.Muon", "optimizer.orthogonalise", "text.Corpus", "text.corpus", "text.deduplicate",
+    "text.passages", "text.survey", "tokenizer.LongestMatch", "tokenizer.PairCounts",
+    "tokenizer.from_readable", "tokenizer.numbered", "tokenizer.pieces_pattern", "world/dialect.retell",
+    "world/frames.find_slot", "world/measure.far_information", "world/pinyin.pinyin_words",
+    "world/pinyin.word_readings", "world/plot.any_of", "world/plot.friends", "world/plot.homes",
+    "world/prefix.broken_sentence", "world/prefix.prefix_log_probability", "world/prefix.sum_of_stories",
+    "world/program.normalised", "world/program.style_entropy", "world/reading.judge",
+    "world/reading.narrow", "world/reading.reach_beat", "world/reading.read_sentences",
+    "world/reading.valid_prefix", "world/tasks.contradict", "world/tasks.instruction",
+    "world/tasks.preference", "world/telling.capitalise", "world/telling.map_slots",
+    "world/telling.unspaced",
+}  # fmt: skip
+
+every_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def part(path: Path) -> str:
@@ -35,7 +62,7 @@ def part(path: Path) -> str:
 def imported_parts(path: Path) -> set[str]:
     """Names of the parts of bigmodel that a source file imports, within functions too."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.ImportFrom) and node.module == "bigmodel":
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bigmodel."):
@@ -47,42 +74,73 @@ def imported_parts(path: Path) -> set[str]:
 
 def called(path: Path) -> set[str]:
     """The names, with dots, of everything that a source file calls."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    return {ast.unparse(node.func) for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)}
 
 
-def test_every_part_has_its_place():
-    assert {part(path) for path in SOURCES} <= LAYER_OF.keys() | COMMANDS
-    assert all((PACKAGE / name).exists() or (PACKAGE / f"{name}.py").exists() for name in LAYER_OF)
-
-
-@pytest.mark.parametrize(
-    "path",
-    [path for path in SOURCES if part(path) in LAYER_OF],
-    ids=lambda path: path.relative_to(PACKAGE).as_posix(),
-)
+@every_source
 def test_imports_run_one_way(path):
-    later = {name for name in imported_parts(path) if LAYER_OF.get(name, 99) >= LAYER_OF[part(path)]}
-    assert later == set()
+    assert {name for name in imported_parts(path) if LAYER_OF[name] >= LAYER_OF[part(path)]} == set()
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+@every_source
 def test_only_graders_and_commands_print(path):
-    if part(path) not in COMMANDS | {"check"} and path.name != "__main__.py":
+    if part(path) not in {"check", "lab"} and path.name != "__main__.py":
         assert "print" not in called(path)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+@every_source
 def test_no_global_chance_is_touched(path):
     seeded = {"random.seed", "np.random.seed", "numpy.random.seed", "torch.seed", "torch.manual_seed"}
     global_draws = {"random.random", "random.choice", "random.shuffle", "np.random.rand", "np.random.randn"}
     # train seeds inside a fork of the generator, which its tests prove; a command owns its whole process
-    owner = part(path) in {"train", "commands"} or path.name == "__main__.py"
-    allowed = {"torch.manual_seed"} if owner else set()
+    allowed = {"torch.manual_seed"} if part(path) in {"train", "lab"} else set()
     assert called(path) & (seeded | global_draws) <= allowed
 
 
 def test_the_package_imports_nothing_heavy_by_itself():
-    assert imported_parts(PACKAGE / "__init__.py") == set()
-    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
-    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert not [node for node in tree_of(PACKAGE / "__init__.py").body if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+# Each name is needed
+
+
+def names_in(tree: ast.AST) -> set[str]:
+    """Every name that a piece of code mentions."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.ImportFrom):
+            found |= {alias.name for alias in node.names}
+    return found
+
+
+def names_in_notebooks() -> set[str]:
+    cells = [cell for path in course.originals() for cell in course.load_notebook(path)["cells"]]
+    return set().union(*(names_in(ast.parse(course.source(c))) for c in cells if c["cell_type"] == "code"))
+
+
+def names_in_signatures(path: Path) -> set[str]:
+    """What the annotations of a module mention: who calls its functions has these in hand."""
+    nodes = list(ast.walk(tree_of(path)))
+    annotations = [node.annotation for node in nodes if isinstance(node, ast.arg | ast.AnnAssign)]
+    annotations += [node.returns for node in nodes if isinstance(node, ast.FunctionDef)]
+    return set().union(*(names_in(annotation) for annotation in annotations if annotation))
+
+
+def test_each_public_name_is_used_by_a_notebook_or_by_another_module():
+    notebooks = names_in_notebooks()
+    unused = set()
+    for path in SOURCES:
+        if part(path) == "lab":
+            continue
+        # __init__ only passes names on
+        others = [names_in(tree_of(other)) for other in SOURCES if other != path and other.name != "__init__.py"]
+        used = notebooks.union(names_in_signatures(path), *others)
+        defined = [node for node in tree_of(path).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        names = {node.name for node in defined if not node.name.startswith("_") and node.name not in used}
+        unused |= {f"{path.relative_to(PACKAGE).with_suffix('').as_posix()}.{name}" for name in names}
+    assert unused - UNUSED == set(), "use it, give it a leading underscore, or take it away"
+    assert UNUSED - unused == set(), "these are used now: take them off the list"

@@ -107,9 +107,7 @@ def test_weights_worked_out_by_hand():
 
 def test_a_query_that_may_look_nowhere_is_refused():
     mask = torch.tensor([[True, False], [False, False]])
-    with pytest.raises(
-        ValueError, match="forbids some query every key: let each position look at least at itself"
-    ):
+    with pytest.raises(ValueError, match="forbids some query every key: let each position look at least at itself"):
         check_mask(mask)
     check_mask(mask[:1])
     check_mask(causal_mask(3))

@@ -16,8 +16,7 @@ from bigmodel.check.engine import Compared, Exercise
 from bigmodel.check.solutions import source_of
 
 MODULES = [
-    importlib.import_module(info.name)
-    for info in pkgutil.iter_modules(bigmodel.check.__path__, "bigmodel.check.")
+    importlib.import_module(info.name) for info in pkgutil.iter_modules(bigmodel.check.__path__, "bigmodel.check.")
 ]
 EXERCISES = {
     f"{exercise.notebook}.{exercise.name}": exercise
@@ -201,9 +200,7 @@ def mutants(function):
     if isinstance(body, (ast.FunctionDef, ast.ClassDef)):
         for node in changes_of(tree):
             statement = next(
-                each
-                for each in reversed(list(ast.walk(body)))
-                if isinstance(each, ast.stmt) and node in ast.walk(each)
+                each for each in reversed(list(ast.walk(body))) if isinstance(each, ast.stmt) and node in ast.walk(each)
             )
             line = ast.unparse(statement).splitlines()[0]
             space = dict(inspect.getmodule(function).__dict__)

@@ -16,9 +16,7 @@ HINTS = ("What?", "The idea.", "Nearly the code.")
 LATE = []
 
 
-@exercise(
-    hints=HINTS, why="It matters.", cases=[([1.0, 2.0], 3), ([4.0, 6.0], 5)], wrong={"add": lambda v, k: v}
-)
+@exercise(hints=HINTS, why="It matters.", cases=[([1.0, 2.0], 3), ([4.0, 6.0], 5)], wrong={"add": lambda v, k: v})
 def scaled(v, k):
     return [x * k for x in v]
 
@@ -233,9 +231,7 @@ class Mixer(nn.Module):
 
     def forward(self, x):
         one, two = (
-            (getattr(self, name) for name in ("one", "two"))
-            if "one" in self.names
-            else (self.first, self.second)
+            (getattr(self, name) for name in ("one", "two")) if "one" in self.names else (self.first, self.second)
         )
         T = x.shape[1]
         mean = torch.ones(T, T) if self.ahead else torch.ones(T, T).tril()
@@ -262,8 +258,7 @@ def test_a_class_is_built_beside_the_right_one():
     assert LayerNorm.verdict(nn.LayerNorm).text == LayerNorm.verdict(OtherNames).text == "It matters."
     assert LayerNorm.verdict(NoMean).text.endswith(": the mean was not subtracted.")
     assert (
-        "for LayerNorm(4) and an input of shape (2, 3, 4) row 0, 0 of your answer is"
-        in LayerNorm.verdict(NoMean).text
+        "for LayerNorm(4) and an input of shape (2, 3, 4) row 0, 0 of your answer is" in LayerNorm.verdict(NoMean).text
     )
     shapes = "your module has the parameters [(4,)], expected [(4,), (4,)]"
     assert shapes in LayerNorm.verdict(lambda size: nn.RMSNorm(size)).text

@@ -411,16 +411,12 @@ WRONG = [
     (check.training_step, loss_after, "the loss after the update"),
     (
         check.training_step,
-        stepping_by(
-            lambda logits, targets: F.cross_entropy(logits.softmax(-1).flatten(0, 1), targets.flatten())
-        ),
+        stepping_by(lambda logits, targets: F.cross_entropy(logits.softmax(-1).flatten(0, 1), targets.flatten())),
         "takes the softmax itself",
     ),
     (
         check.training_step,
-        stepping_by(
-            lambda logits, targets: F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum")
-        ),
+        stepping_by(lambda logits, targets: F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum")),
         "take the mean",
     ),
     (

@@ -186,10 +186,7 @@ def digits_from_the_right(text):
 
 
 def digits_with_commas(text):
-    return [
-        f"{int(run):,}" if run.isdigit() and run[0] != "0" else run
-        for run in re.findall("[0-9]+|[^0-9]+", text)
-    ]
+    return [f"{int(run):,}" if run.isdigit() and run[0] != "0" else run for run in re.findall("[0-9]+|[^0-9]+", text)]
 
 
 def tokens_with(tokenizer, text, n):
@@ -232,8 +229,7 @@ RIGHT = {
     check.ranking: [
         lambda models: sorted(models, key=lambda name: models[name][0] * models[name][1]),
         lambda models: [
-            name
-            for _, name in sorted((loss * n / length, name) for name, (loss, n, length) in models.items())
+            name for _, name in sorted((loss * n / length, name) for name, (loss, n, length) in models.items())
         ],
     ],
     check.cut_digits: [
@@ -242,9 +238,7 @@ RIGHT = {
             piece
             for run in re.split("([0-9]+)", text)
             for piece in (
-                [run[max(end - 3, 0) : end] for end in range(len(run), 0, -3)][::-1]
-                if run.isdigit()
-                else [run]
+                [run[max(end - 3, 0) : end] for end in range(len(run), 0, -3)][::-1] if run.isdigit() else [run]
             )
             if piece
         ],
@@ -288,16 +282,12 @@ WRONG = {
         (choosing(lambda places, tokens, merges: places[-1]), "last in the piece"),
         (
             choosing(
-                lambda places, tokens, merges: max(
-                    places, key=lambda i: merges.index((tokens[i], tokens[i + 1]))
-                )
+                lambda places, tokens, merges: max(places, key=lambda i: merges.index((tokens[i], tokens[i + 1])))
             ),
             "learned last",
         ),
         (
-            choosing(
-                lambda places, tokens, merges: max(places, key=lambda i: len(tokens[i] + tokens[i + 1]))
-            ),
+            choosing(lambda places, tokens, merges: max(places, key=lambda i: len(tokens[i] + tokens[i + 1]))),
             "first in the piece",
         ),
         (encode_longest, "longest token that fits"),
@@ -388,18 +378,14 @@ WRONG = {
             "007",
         ),
         (
-            lambda text: [
-                str(int(piece)) if piece.isdigit() else piece for piece in digits_from_the_right(text)
-            ],
+            lambda text: [str(int(piece)) if piece.isdigit() else piece for piece in digits_from_the_right(text)],
             "not the text",
         ),
         (lambda text: digits_from_the_right(text)[::-1], "not the text"),
         (lambda text: "|".join(digits_from_the_right(text)), "a list of pieces"),
         (lambda text: ["", *digits_from_the_right(text)], "empty pieces"),
         (
-            lambda text: [
-                piece for run in re.findall("[0-9]+|[^0-9]", text) for piece in digits_from_the_right(run)
-            ],
+            lambda text: [piece for run in re.findall("[0-9]+|[^0-9]", text) for piece in digits_from_the_right(run)],
             "stays one piece",
         ),
         (lambda text: None, "nothing"),

@@ -168,9 +168,7 @@ def test_a_right_learning_rate_is_accepted(capsys, right):
 
 def after(fall):
     """A learning rate that warms up rightly, and falls as it is told."""
-    return lambda t, T, eta_0, warm_up: (
-        eta_0 * (t + 1) / warm_up if t < warm_up else eta_0 * fall(t, T, warm_up)
-    )
+    return lambda t, T, eta_0, warm_up: eta_0 * (t + 1) / warm_up if t < warm_up else eta_0 * fall(t, T, warm_up)
 
 
 RATES = {

@@ -10,7 +10,15 @@ import torch
 from torch import nn
 
 from bigmodel import files
-from bigmodel.checkpoint import build, describe, fit_weights, load_run, load_weights, save_run, save_weights
+from bigmodel.checkpoint import (
+    PRETRAINED,
+    Checkpoint,
+    fit_weights,
+    load_run,
+    load_weights,
+    save_run,
+    save_weights,
+)
 from bigmodel.decoder import Config, Decoder
 from bigmodel.model import BagOfWords, BigModel, OneHot
 from bigmodel.tokenizer import CharacterTokenizer
@@ -101,9 +109,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
 
 def test_weights_of_other_sizes_are_refused_and_change_nothing():
     model = new_model(0)
-    with pytest.raises(
-        ValueError, match=r"of another model: encoder.weight .*\(4, 3\) there and .*\(9, 3\) here"
-    ):
+    with pytest.raises(ValueError, match=r"of another model: encoder.weight .*\(4, 3\) there and .*\(9, 3\) here"):
         fit_weights(BigModel(3, 9, 5), BigModel(3, 4, 5).state_dict(), "big_model.pth")
     with pytest.raises(ValueError, match="of nothing there"):
         fit_weights(model, {"1.encoder.weight": model[1].encoder.weight.detach() + 1}, "big_model.pth")
@@ -121,13 +127,7 @@ def test_a_run_opens_as_the_model_that_was_saved(tmp_path, model):
     ids = torch.tensor([run.tokenizer.encode("the attic")])
     assert torch.equal(run.model(ids), model(ids))
     assert run.tokenizer.decode(ids[0].tolist()) == "the attic"
-    assert sorted(os.listdir(tmp_path / "run")) == ["big_model.pth", "config.json", "tokenizer.json"]
-
-
-def test_a_description_builds_the_same_shapes():
-    model = new_model()
-    shapes = [p.shape for p in build(describe(model)).parameters()]
-    assert shapes == [p.shape for p in model.parameters()]
+    assert sorted(os.listdir(tmp_path / "run")) == ["config.json", "model.safetensors", "tokenizer.json"]
 
 
 def test_a_model_that_cannot_be_built_again_is_refused_before_anything_is_written(tmp_path):
@@ -138,12 +138,22 @@ def test_a_model_that_cannot_be_built_again_is_refused_before_anything_is_writte
 
 def test_a_run_whose_files_do_not_belong_together_is_refused(tmp_path):
     save_run(tmp_path / "run", new_model(0), TOKENIZER)
-    save_weights(new_model(1), tmp_path / "run" / "big_model.pth")
-    with pytest.raises(ValueError, match=r"big_model\.pth is not the file that config\.json was written for"):
+    save_run(tmp_path / "other", new_model(1), TOKENIZER)
+    (tmp_path / "other" / "model.safetensors").replace(tmp_path / "run" / "model.safetensors")
+    with pytest.raises(ValueError, match=r"model\.safetensors is not the file that config\.json was written for"):
+        load_run(tmp_path / "run")
+    (tmp_path / "run" / "model.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match=r"model\.safetensors"):
         load_run(tmp_path / "run")
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"model": {"reader": "os.system"}, "sha256": {}}'])
+def test_a_run_of_an_earlier_version_is_told_how_to_go_on(tmp_path):
+    save_weights(new_model(0), tmp_path / "big_model.pth")
+    with pytest.raises(ValueError, match="earlier version of this course"):
+        load_run(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"kind": "os.system", "config": {}, "sha256": {}}'])
 def test_a_damaged_configuration_is_refused(tmp_path, content):
     save_run(tmp_path / "run", new_model(0), TOKENIZER)
     (tmp_path / "run" / "config.json").write_text(content)
@@ -183,6 +193,13 @@ def test_a_run_of_a_decoder_can_be_opened_again(tmp_path, tied):
     assert opened.config == config
     assert equal(opened, decoder)
     assert (opened.unembedding.weight is opened.embedding.weight) == tied
+    assert (
+        sum(p.numel() for p in decoder.parameters()) * 4
+        < (tmp_path / "model.safetensors").stat().st_size
+        < (
+            sum(p.numel() for p in decoder.parameters()) * 4 + 4000  # and a tied one is written once
+        )
+    )
     ids = torch.tensor([TOKENIZER.encode("the key")])
     assert torch.equal(opened(ids), decoder(ids))
 
@@ -191,7 +208,32 @@ def test_a_run_of_a_decoder_can_be_opened_again(tmp_path, tied):
 def test_a_run_that_describes_no_decoder_is_refused(tmp_path, wrong):
     save_run(tmp_path, Decoder(Config(SIZE, n_layer=1, n_head=1, n_embd=4)), TOKENIZER)
     config = json.loads((tmp_path / "config.json").read_text())
-    config["model"]["decoder"] |= wrong
+    config["config"] |= wrong
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(ValueError, match="does not describe a run of bigmodel"):
         load_run(tmp_path)
+
+
+def test_half_precision_is_opened_as_float32(tmp_path):
+    model = new_model()
+    save_run(tmp_path, new_model().half(), TOKENIZER)
+    opened = load_run(tmp_path).model
+    assert {weight.dtype for weight in opened.parameters()} == {torch.float32}
+    torch.testing.assert_close(opened[1].encoder.weight, model[1].encoder.weight, rtol=1e-3, atol=1e-4)
+
+
+def test_what_is_wrapped_is_saved_bare(tmp_path):
+    model = new_model()
+    save_run(tmp_path, torch.compile(model, backend="eager"), TOKENIZER)
+    assert equal(load_run(tmp_path).model, model)
+
+
+def test_the_shipped_run_says_how_it_was_made():
+    run = load_run(PRETRAINED)
+    assert run.model.config.vocab_size == run.tokenizer.vocab_size == 1000
+    assert run.record["steps"] == 8000
+
+
+def test_a_checkpoint_is_written_each_step_or_more():
+    with pytest.raises(ValueError, match="every is 0"):
+        Checkpoint("c.pt", every=0)

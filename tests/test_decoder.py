@@ -246,9 +246,7 @@ def test_learned_positions_reach_as_far_as_the_context_and_no_further():
     decoder = drawn(SHAPES[1])
     assert context_length(decoder) == 32
     decoder(ids_of(1, 32))
-    with pytest.raises(
-        ValueError, match=r"33 tokens are more than the context of 32: show the model the last 32"
-    ):
+    with pytest.raises(ValueError, match=r"33 tokens are more than the context of 32: show the model the last 32"):
         decoder(ids_of(1, 33))
 
 

@@ -251,9 +251,7 @@ def test_what_comes_later_moves_nothing_that_the_cache_gave(decoder, ids, data):
 )
 def test_padding_that_does_not_fit_is_refused(padding):
     decoder = drawn(Config(V, context=16, n_layer=1, n_head=2, n_embd=8), seed=0)
-    with pytest.raises(
-        ValueError, match=r"padding is torch\..*each of 5 positions in 2 rows: torch.bool of shape"
-    ):
+    with pytest.raises(ValueError, match=r"padding is torch\..*each of 5 positions in 2 rows: torch.bool of shape"):
         decoder(torch.zeros(2, 5, dtype=torch.long), padding=padding)
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from bigmodel import world
-from bigmodel.ladder import bigram_loss, excess, ladder, unigram_loss
+from bigmodel.ladder import bigram_loss, excess, rungs, unigram_loss
 from bigmodel.tokenizer import BytePairTokenizer
 
 TOKENIZER = BytePairTokenizer.train(world.text(200, seed=0), vocab_size=600)
@@ -34,10 +34,10 @@ def test_what_was_never_counted_is_not_impossible():
 
 
 def test_each_rung_is_below_the_one_before():
-    rungs = ladder(TOKENIZER, stories=400)
-    assert list(rungs) == ["uniform", "unigram", "bigram", "floor"]
-    assert rungs["uniform"] == math.log(600)
-    assert list(rungs.values()) == sorted(rungs.values(), reverse=True)
+    levels = rungs(TOKENIZER, stories=400)
+    assert list(levels) == ["uniform", "unigram", "bigram", "floor"]
+    assert levels["uniform"] == math.log(600)
+    assert list(levels.values()) == sorted(levels.values(), reverse=True)
 
 
 def test_the_floor_of_a_story_does_not_depend_on_the_tokenizer():
@@ -45,7 +45,7 @@ def test_the_floor_of_a_story_does_not_depend_on_the_tokenizer():
     for tokenizer in (TOKENIZER, other):
         texts = world.stories(400, seed=1_000_000)
         tokens = sum(len(tokenizer.encode(text)) + 1 for text in texts) / len(texts)
-        assert ladder(tokenizer, stories=400)["floor"] * tokens == pytest.approx(world.entropy("english"))
+        assert rungs(tokenizer, stories=400)["floor"] * tokens == pytest.approx(world.entropy("english"))
 
 
 def test_the_excess_of_guessing_blindly_is_what_it_must_be():

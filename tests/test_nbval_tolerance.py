@@ -17,18 +17,12 @@ ROOT = Path(__file__).resolve().parent.parent
     ("reference", "new"),
     [
         ("loss 2.13", "loss 2.14"),
-        ("loss 2.13", "loss 2.12"),
-        ("loss 2.13", "loss 2.13"),
         ("loss 9.99 after", "loss 10.00 after"),
-        ("|   9.99|", "|  10.00|"),
         ("| 0.00|", "|-0.01|".replace("|-", "| -")),
         ("-0.00", "0.00"),
-        ("3.20e-04", "3.21e-04"),
         ("9.99e-05", "1.00e-04"),
-        ("tensor([0.1234, 0.5678])", "tensor([0.1235, 0.5677])"),
         ("97.31% or 97.31 %", "97.32% or 97.30 %"),
         ("η(0)=0.50, then 0.25.", "η(0)=0.51, then 0.25."),
-        ("1.00, 2.00 and 3.00", "1.01, 1.99 and 3.00"),
     ],
 )
 def test_one_unit_of_the_last_digit_passes(reference, new):
@@ -42,28 +36,18 @@ def test_one_unit_of_the_last_digit_passes(reference, new):
         ("loss 2.13", "loss 2.15"),
         ("loss 2.130", "loss 2.132"),
         ("0.9", "1.0"),  # one decimal is exact
-        ("2.1", "2.2"),
         ("7", "8"),
         ("10,006,000 parameters", "10,006,001 parameters"),
         ("v2.13.0", "v2.14.0"),
-        ("v2.13", "v2.14"),
-        ("torch 2.13.0", "torch 2.14.0"),
         ("torch 2.13.0+cpu", "torch 2.13.1+cpu"),
-        ("2.13rc1", "2.14rc1"),
         ("23.11.2026", "24.11.2026"),
-        ("11.23.2026", "11.24.2026"),
-        ("2026-11-23", "2026-11-24"),
         ("127.0.0.10", "127.0.0.11"),
-        ("a2.13", "a2.14"),
         ("2.13", "2.130"),  # another precision is another output
         ("2.13", "-2.13"),
         ("loss 2.13", "lass 2.13"),
-        ("loss: 2.13", "loss:2.13"),
-        ("2.13", "2.13 2.13"),
         ("2.13\n2.14", "2.13 2.14"),
         ("1.00e-04", "1.00e-05"),
         ("nan", "0.00"),
-        ("True", "False"),
     ],
 )
 def test_every_other_difference_fails(reference, new):
@@ -71,44 +55,23 @@ def test_every_other_difference_fails(reference, new):
     assert not same(new, reference)
 
 
-@pytest.mark.parametrize(("digits", "passes"), [(2, True), (3, True), (4, False)])
-def test_a_drift_of_0_0009_passes_only_where_fewer_digits_are_printed(digits, passes):
-    assert same(f"{2.0:.{digits}f}", f"{2.0009:.{digits}f}") is passes
-
-
 def stream(text, name="stdout"):
     return nbformat.v4.new_output("stream", name=name, text=text)
 
 
 def result(**data):
-    return nbformat.v4.new_output(
-        "execute_result", data={"text/" + kind: text for kind, text in data.items()}
-    )
+    return nbformat.v4.new_output("execute_result", data={"text/" + kind: text for kind, text in data.items()})
 
 
-@pytest.mark.parametrize(
-    ("new", "reference"),
-    [
+def test_outputs_of_every_kind_of_text_are_evened_out_and_others_left_to_nbval():
+    for new, reference in (
         (stream("2.14"), stream("2.13")),
         (result(plain="0.50"), result(plain="0.51")),
         (result(html="<b>0.50</b>"), result(html="<b>0.51</b>")),
-    ],
-)
-def test_outputs_of_every_kind_of_text_are_evened_out(new, reference):
-    assert tolerant([new], [reference]) == [reference]
-    assert new != reference, "the new output itself must be left for the report"
-
-
-@pytest.mark.parametrize(
-    ("new", "reference"),
-    [
-        (stream("2.15"), stream("2.13")),
-        (stream("2.13", "stderr"), stream("2.13")),
-        (result(plain="5"), result(plain="6")),
-    ],
-)
-def test_outputs_that_differ_are_left_to_nbval(new, reference):
-    assert tolerant([new], [reference]) == [new]
+    ):
+        assert tolerant([new], [reference]) == [reference]
+        assert new != reference, "the new output itself must be left for the report"
+    assert tolerant([stream("2.13", "stderr")], [stream("2.13")]) == [stream("2.13", "stderr")]
 
 
 WHERE = f"""

@@ -7,7 +7,7 @@ import re
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
-from bigmodel import course
+from bigmodel.lab import course
 
 IGNORE = "nbval-ignore-output"
 MACHINE = re.compile(r"/(home|root|tmp|Users|var/folders)/|[A-Z]:\\|site-packages|0x[0-9a-f]{6,}")
@@ -44,9 +44,7 @@ def broken_laws_of_execution(code):
         for output in cell["outputs"]:
             if output["output_type"] == "error" or output.get("name") == "stderr":
                 yield f"cell {cell['id']} failed, or wrote to stderr"
-            text = str(
-                {kind: data for kind, data in output.get("data", output).items() if "image/" not in kind}
-            )
+            text = str({kind: data for kind, data in output.get("data", output).items() if "image/" not in kind})
             if MACHINE.search(text) or str(course.ROOT) in text:
                 yield f"the output of cell {cell['id']} names a place on the machine that made it"
 
@@ -56,9 +54,7 @@ def broken_laws_of_tags(cells, code):
     if len(ignored) * 6 > len(code):
         yield f"the output of {len(ignored)} of {len(code)} cells is not compared; at most one in six may be"
     for number in ignored:
-        if not any(
-            re.search(r"^\s*assert\b", course.source(cell), re.MULTILINE) for cell in code[number + 1 :][:1]
-        ):
+        if not any(re.search(r"^\s*assert\b", course.source(cell), re.MULTILINE) for cell in code[number + 1 :][:1]):
             yield f"cell {code[number]['id']} is not compared, and no cell with an assert follows it"
     for cell in code:
         if OTHER_MARKERS.search("\n".join([course.source(cell), *course.tags(cell)])):
@@ -102,11 +98,9 @@ def test_there_are_notebooks_and_each_is_numbered():
 
 
 def test_every_figure_is_written_by_a_notebook():
-    sources = [course.source(cell) for path in course.originals() for cell in course.read(path)["cells"]]
+    sources = [course.source(cell) for path in course.originals() for cell in course.load_notebook(path)["cells"]]
     orphans = [
-        figure.name
-        for figure in course.FIGURES.glob("[!.]*")
-        if not any(figure.stem in text for text in sources)
+        figure.name for figure in course.FIGURES.glob("[!.]*") if not any(figure.stem in text for text in sources)
     ]
     assert orphans == []
 
@@ -143,9 +137,7 @@ def set_output(cells, **changes):
 
 BROKEN = {
     "an unexecuted cell": lambda cells: cells[2].update(execution_count=None),
-    "a cell executed twice": lambda cells: [
-        cell.update(execution_count=n) for n, cell in enumerate(cells[1:], 2)
-    ],
+    "a cell executed twice": lambda cells: [cell.update(execution_count=n) for n, cell in enumerate(cells[1:], 2)],
     "cells executed out of order": lambda cells: cells.insert(1, cells.pop(2)),
     "an error": lambda cells: set_output(cells, output_type="error", ename="E", evalue=""),
     "a warning": lambda cells: set_output(cells, output_type="stream", name="stderr", text="w"),
@@ -164,18 +156,12 @@ BROKEN = {
         cells[7].update(source="answer = 1"),
         cells.append(new_code_cell("answer + 1", execution_count=8)),
     ),
-    "a folder of this machine": lambda cells: set_output(
-        cells, output_type="stream", text=f"{course.ROOT}/a.py"
-    ),
+    "a folder of this machine": lambda cells: set_output(cells, output_type="stream", text=f"{course.ROOT}/a.py"),
     "a home": lambda cells: set_output(cells, output_type="stream", text="/home/ada/runs"),
     "a home on Windows": lambda cells: set_output(cells, output_type="stream", text="C:\\Users\\ada"),
-    "an address": lambda cells: set_output(
-        cells, output_type="display_data", data={"text/plain": "<A at 0x7f12ab3>"}
-    ),
+    "an address": lambda cells: set_output(cells, output_type="display_data", data={"text/plain": "<A at 0x7f12ab3>"}),
     "a picture from elsewhere": lambda cells: cells[0].update(source="![x](https://example.org/x.png)"),
-    "a picture from elsewhere in HTML": lambda cells: cells[0].update(
-        source="<img width=3 src='//example.org/x'>"
-    ),
+    "a picture from elsewhere in HTML": lambda cells: cells[0].update(source="<img width=3 src='//example.org/x'>"),
     "no code": lambda cells: cells.__delitem__(slice(1, None)),
 }
 

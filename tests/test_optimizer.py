@@ -20,9 +20,7 @@ def decoder_and_data(seed: int = 0):
     return Decoder(CONFIG), windows(ids, 16)
 
 
-@given(
-    rows=st.integers(2, 40), columns=st.integers(2, 40), seed=st.integers(0, 99), scale=st.floats(1e-3, 1e3)
-)
+@given(rows=st.integers(2, 40), columns=st.integers(2, 40), seed=st.integers(0, 99), scale=st.floats(1e-3, 1e3))
 def test_orthogonalise_keeps_the_singular_vectors_and_evens_the_values(rows, columns, seed, scale):
     matrix = torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed)) * scale
     u, values, v = torch.linalg.svd(matrix, full_matrices=False)

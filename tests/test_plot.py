@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bigmodel import display, plot
-from bigmodel.train import History
+from bigmodel.checkpoint import History
 
 
 @pytest.fixture(autouse=True)
@@ -28,13 +28,13 @@ def test_a_loss_picture_draws_the_numbers_it_was_given():
 
 
 def test_the_floor_is_the_only_dashed_rung_and_rungs_keep_their_colours():
-    ax = plot.ladder(plot.axes("t", "x", "y"), dict.fromkeys(plot.RUNGS, 1.0))
+    ax = plot.rungs(plot.axes("t", "x", "y"), dict.fromkeys(plot.RUNG_COLOURS, 1.0))
     styles = [(line.get_color(), line.get_linestyle()) for line in ax.get_lines()]
-    assert styles == [(colour, "--" if name == "floor" else "-") for name, colour in plot.RUNGS.items()]
+    assert styles == [(colour, "--" if name == "floor" else "-") for name, colour in plot.RUNG_COLOURS.items()]
 
 
 def test_rungs_have_different_colours():
-    assert len(set(plot.RUNGS.values())) == len(plot.RUNGS)
+    assert len(set(plot.RUNG_COLOURS.values())) == len(plot.RUNG_COLOURS)
 
 
 def test_labels_at_the_right_end_do_not_overlap():

@@ -5,7 +5,6 @@ import random
 import subprocess
 import sys
 import sysconfig
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,12 @@ from bigmodel import text
 from bigmodel.text import (
     deduplicate,
     lines,
+    load,
     paragraphs,
     passages,
     python_docs,
-    read,
     sentences,
     split,
-    survey,
 )
 
 
@@ -100,9 +98,7 @@ def test_the_seed_draws_the_paragraphs_and_nothing_else_random_is_touched():
 
 def test_the_draw_is_the_promised_one_on_every_python():
     whole = "\n\n".join(f"p{number}" for number in range(10))
-    assert (
-        split(whole, seed=0)[1] == "p3"
-    )  # the fourth of random.Random(0)'s first ten numbers is the smallest
+    assert split(whole, seed=0)[1] == "p3"  # the fourth of random.Random(0)'s first ten numbers is the smallest
 
 
 NOVEL = "\n".join(f"　　第{number}回，他走到门前，敲了{number}下。" for number in range(60))
@@ -127,11 +123,12 @@ def test_a_text_without_blank_lines_is_split_by_the_next_smaller_unit(whole, cut
 
 @given(st.text(max_size=60), st.floats(0.01, 0.99))
 def test_any_text_is_split_in_two_or_refused_in_one_sentence(whole, share):
-    if len({key(piece) for cut in (paragraphs, lines, sentences, passages) for piece in cut(whole)}) < 2:
-        with pytest.raises(ValueError, match="too short to split"):
-            split(whole, share)
+    try:
+        parts = split(whole, share)
+    except ValueError:
+        assert len(deduplicate(paragraphs(whole))) < 2
     else:
-        assert all(part.strip() for part in split(whole, share))
+        assert all(part.strip() for part in parts)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
@@ -140,9 +137,9 @@ def test_both_parts_get_something_of_two_paragraphs(share, seed):
     assert sorted(split("a\n\n" + "b" * 50, share, seed)) == ["a", "b" * 50]
 
 
-@pytest.mark.parametrize("whole", ["", " \n\n ", "one", "Again.\n\nagain.", "x" * 150])
+@pytest.mark.parametrize("whole", ["", " \n\n ", "one", "Again.\n" * 100, "Again. " * 100, "x" * 150])
 def test_a_text_of_one_piece_is_refused(whole):
-    with pytest.raises(ValueError, match=f"two different paragraphs.*has {len(whole)} characters"):
+    with pytest.raises(ValueError, match=r"has \d+ characters once duplicates are removed"):
         split(whole)
 
 
@@ -232,55 +229,37 @@ def test_a_python_without_sources_still_has_its_topics(tmp_path, monkeypatch):
 
 def test_a_python_without_documentation_is_refused(tmp_path, monkeypatch):
     library(tmp_path, monkeypatch, {})
-    with pytest.raises(
-        FileNotFoundError, match=r"neither pydoc_data nor the sources.*read a text of your own"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"neither pydoc_data nor the sources.*load a text of your own"):
         python_docs()
 
 
 # --- files and folders -------------------------------------------------------------------------------------
 
 
-@given(st.text().filter(str.strip))
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")).filter(str.strip))
 def test_any_utf8_file_is_read_as_it_is_but_for_its_line_ends(tmp_path_factory, whole):
-    path = tmp_path_factory.mktemp("read") / "text"
-    path.write_bytes(whole.encode("utf-8", "replace"))
-    expected = whole.encode("utf-8", "replace").decode("utf-8")
-    if "\0" in expected:
-        with pytest.raises(ValueError, match="NUL"):
-            read(path)
-    else:
-        expected = expected.removeprefix("\ufeff")
-        expected = expected.replace("\r\n", "\n").replace("\r", "\n")
-        if expected.strip():
-            assert read(path) == expected
-
-
-def test_a_byte_order_mark_and_windows_line_ends_are_no_part_of_the_text(tmp_path):
-    (tmp_path / "a.txt").write_bytes(codecs.BOM_UTF8 + "你好\r\n世界\r".encode())
-    assert read(tmp_path / "a.txt") == "你好\n世界\n"
-    assert read(str(tmp_path / "a.txt")) == "你好\n世界\n"
+    path = tmp_path_factory.mktemp("load") / "text"
+    path.write_bytes(whole.encode())
+    expected = whole.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    if expected.strip():
+        assert load(path) == load(str(path)) == expected
 
 
 def test_a_folder_is_every_text_beneath_it_in_order(tmp_path):
     for name in ("b/2.md", "b/10.md", "a.txt", "c.txt", ".hidden/x.txt", ".secret"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name, encoding="utf-8")
-    (tmp_path / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
-    (tmp_path / "empty.txt").write_text("")
+    assert load(tmp_path) == "a.txt\n\nb/10.md\n\nb/2.md\n\nc.txt"
+
+
+def test_what_is_no_text_is_left_out_of_a_folder_with_a_warning(tmp_path):
     (tmp_path / "old.txt").write_bytes("中文".encode("gb18030"))
-    assert read(tmp_path) == "a.txt\n\nb/10.md\n\nb/2.md\n\nc.txt"
-    found = survey(tmp_path)
-    assert [path.relative_to(tmp_path).as_posix() for path in found.texts] == [
-        "a.txt",
-        "b/10.md",
-        "b/2.md",
-        "c.txt",
-    ]
-    reasons = {path.name: reason for path, reason in found.skipped.items()}
-    assert set(reasons) == {".hidden", ".secret", "photo.png", "empty.txt", "old.txt"}
-    assert "NUL" in reasons["photo.png"]
-    assert "not UTF-8" in reasons["old.txt"]
+    with pytest.raises(ValueError, match=r"holds no text; of 1 file, .*old.txt is not UTF-8"):
+        load(tmp_path)
+    (tmp_path / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    (tmp_path / "a.txt").write_text("a")
+    with pytest.warns(UserWarning, match=r"Left out 2 files, the first because: .*old.txt is not UTF-8"):
+        assert load(tmp_path) == "a"
 
 
 def test_links_are_followed_to_files_and_never_in_circles(tmp_path):
@@ -292,8 +271,7 @@ def test_links_are_followed_to_files_and_never_in_circles(tmp_path):
         pytest.skip("this system makes no links")
     (tmp_path / "b.txt").symlink_to(tmp_path / "inner" / "a.txt")
     (tmp_path / "gone.txt").symlink_to(tmp_path / "nowhere")
-    assert read(tmp_path) == "a\n\na"
-    assert {path.name for path in survey(tmp_path).skipped} == {"loop", "gone.txt"}
+    assert load(tmp_path) == "a\n\na"
 
 
 @pytest.mark.parametrize(
@@ -303,7 +281,6 @@ def test_links_are_followed_to_files_and_never_in_circles(tmp_path):
         (codecs.BOM_UTF8 + b" \r\n", "is empty"),
         (b"abc\0def", "byte 3 is NUL"),
         ("abc中文".encode("gb18030"), "not UTF-8: byte 3 is 0xd6.*GB18030"),
-        (codecs.BOM_UTF8 + b"\xff", "byte 3 is 0xff"),
         ("text".encode("utf-16"), "UTF-16.*save it as UTF-8"),
         (b"\xed\xa0\x80", "byte 0 is 0xed"),
     ],
@@ -312,98 +289,20 @@ def test_a_file_that_is_no_utf8_text_is_refused_by_name(tmp_path, data, message)
     path = tmp_path / "file.txt"
     path.write_bytes(data)
     with pytest.raises(ValueError, match=f"file.txt.*{message}"):
-        read(path)
+        load(path)
 
 
 def test_what_is_not_there_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no file or folder .*missing.txt: check its name"):
-        read("missing.txt")
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(FileNotFoundError, match="no file or folder"):
-        read(tmp_path / "file" / "below")
-    with pytest.raises(OSError, match="cannot be listed"):
-        survey(tmp_path / "missing")
-
-
-def test_a_folder_without_text_is_refused_with_a_reason(tmp_path):
-    with pytest.raises(ValueError, match="holds no text, of 0 files: it is empty"):
-        read(tmp_path)
-    (tmp_path / "photo").write_bytes(b"\0")
-    with pytest.raises(ValueError, match=r"holds no text, of 1 files: .*NUL"):
-        read(tmp_path)
+        load("missing.txt")
+    with pytest.raises(ValueError, match=r"holds no text\.$"):
+        load(tmp_path)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes among its files")
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "a.txt").write_text("a")
-    assert read(tmp_path) == "a"
-    with pytest.raises(OSError, match="not a file that can be read"):
-        read(tmp_path / "pipe")
-
-
-@pytest.fixture
-def ordinary_user():
-    """Rights that root would ignore hold for the test."""
-    if not hasattr(os, "geteuid"):
-        pytest.skip("this system keeps its rights elsewhere")
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    yield
-    os.seteuid(0)
-
-
-@pytest.fixture
-def open_folder():
-    """A folder that every user may enter, which tmp_path is not."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
-
-
-def test_what_may_not_be_read_is_refused(open_folder, request):
-    folder = open_folder
-    (folder / "open").mkdir()
-    (folder / "open" / "a.txt").write_text("a")
-    (folder / "open" / "b.txt").write_text("b")
-    (folder / "open" / "b.txt").chmod(0)
-    (folder / "closed").mkdir(mode=0)
-    request.getfixturevalue("ordinary_user")
-    with pytest.raises(PermissionError, match="closed cannot be listed"):
-        read(folder / "closed")
-    with pytest.raises(PermissionError, match=r"x.txt cannot be read"):
-        read(folder / "closed" / "x.txt")
-    with pytest.raises(PermissionError, match=r"b.txt cannot be read"):
-        read(folder / "open" / "b.txt")
-    assert read(folder) == "a"
-    assert {path.name for path in survey(folder).skipped} == {"b.txt", "closed"}
-
-
-# --- the table of corpora ----------------------------------------------------------------------------------
-
-
-def test_every_corpus_is_pinned_to_a_revision_and_a_hash():
-    for name, entry in text.CORPORA.items():
-        assert entry.name == name
-        assert entry.url.startswith("https://")
-        assert any(len(part) == 40 and set(part) <= set("0123456789abcdef") for part in entry.url.split("/"))
-        assert len(entry.sha256) == 64
-        assert entry.bytes > 0
-
-
-def test_a_corpus_comes_from_the_cache_with_its_documents_parted(tmp_path, monkeypatch):
-    content = b"Tom ran.<|endoftext|>Mia hid."
-    digest = hashlib.sha256(content).hexdigest()
-    entry = text.Corpus(
-        "two", "https://x.invalid/two.txt", digest, 29, "English", "none", "two", "<|endoftext|>"
-    )
-    monkeypatch.setitem(text.CORPORA, "two", entry)
-    (tmp_path / f"{digest[:12]}-two.txt").write_bytes(content)
-    assert text.corpus("two", tmp_path) == "Tom ran.\n\nMia hid."
-
-
-def test_an_unknown_corpus_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="no corpus 'poems': choose 'tinystories' or 'shakespeare'"):
-        text.corpus("poems")
+    assert load(tmp_path) == "a"
+    with pytest.raises(OSError, match="is a device or a pipe"):
+        load(tmp_path / "pipe")

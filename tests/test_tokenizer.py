@@ -4,11 +4,16 @@ import copy
 import json
 import pickle
 import re
+import time
+import tracemalloc
 from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bigmodel.tokenizer import (
@@ -21,6 +26,8 @@ from bigmodel.tokenizer import (
     CharacterTokenizer,
     Tokenizer,
     WordTokenizer,
+    count_pieces,
+    cut,
     decode_stream,
     from_readable,
     learn_merges,
@@ -34,26 +41,24 @@ ENGLISH = (
     "def seek(place, n=12):\n    return place if n > 3 else 'attic'\n"
 )
 CHINESE = (
-    "一天早上，米娅把小钥匙藏在阁楼里。“钥匙在哪儿？”狐狸问，米娅没有说。\n"
-    "狐狸去了港口、花园和老房子，都没有找到。"
+    "一天早上，米娅把小钥匙藏在阁楼里。“钥匙在哪儿？”狐狸问，米娅没有说。\n狐狸去了港口、花园和老房子，都没有找到。"
 )
 SMALLEST = 259
-
-
-def trained() -> list[Tokenizer]:
-    return [
-        CharacterTokenizer.train(ENGLISH),
-        CharacterTokenizer.train(CHINESE, vocab_size=270),
-        WordTokenizer.train(ENGLISH, vocab_size=300),
-        WordTokenizer.train(CHINESE),
-        BytePairTokenizer.train(ENGLISH, vocab_size=330),
-        BytePairTokenizer.train(CHINESE, vocab_size=330),
-    ]
-
-
-TOKENIZERS = trained()
+TOKENIZERS = [
+    CharacterTokenizer.train(ENGLISH),
+    CharacterTokenizer.train(CHINESE, vocab_size=270),
+    WordTokenizer.train(ENGLISH, vocab_size=300),
+    WordTokenizer.train(CHINESE),
+    BytePairTokenizer.train(ENGLISH, vocab_size=330),
+    BytePairTokenizer.train(CHINESE, vocab_size=330),
+]
 each = pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=repr)
+each_kind = pytest.mark.parametrize("kind", [CharacterTokenizer, WordTokenizer, BytePairTokenizer])
 some_text = st.text() | st.text(ENGLISH + CHINESE + "<|>end") | st.sampled_from([ENGLISH, CHINESE])
+
+
+def names(tokenizer: Tokenizer, text: str) -> list[str]:
+    return [tokenizer.tokens[number] for number in tokenizer.encode(text)]
 
 
 # ---------------------------------------------------------------- text to ids to text
@@ -62,49 +67,19 @@ some_text = st.text() | st.text(ENGLISH + CHINESE + "<|>end") | st.sampled_from(
 @each
 @given(text=some_text)
 def test_decoding_undoes_encoding_for_any_text(tokenizer: Tokenizer, text: str) -> None:
-    assert tokenizer.decode(tokenizer.encode(text)) == text
-
-
-@each
-def test_a_text_never_becomes_a_special_token(tokenizer: Tokenizer) -> None:
-    text = "<|padding|><|start|> <|end|>"
     ids = tokenizer.encode(text)
-    assert min(ids) >= 3
     assert tokenizer.decode(ids) == text
+    assert b"".join(map(tokenizer.token_bytes, ids)) == text.encode()
 
 
 @each
-def test_special_tokens_come_first_and_decode_to_nothing(tokenizer: Tokenizer) -> None:
+def test_the_ids_are_specials_then_bytes_then_what_was_learned(tokenizer: Tokenizer) -> None:
     assert (tokenizer.padding, tokenizer.start, tokenizer.end) == (0, 1, 2)
-    assert tokenizer.tokens[:3] == ["<|padding|>", "<|start|>", "<|end|>"]
-    start, *rest = tokenizer.encode("狐é")
-    assert tokenizer.decode([1, start, 0, *rest, 2]) == "狐é"
-    assert [tokenizer.token_bytes(i) for i in range(3)] == [b"", b"", b""]
-
-
-@each
-def test_the_bytes_have_the_same_ids_in_every_tokenizer(tokenizer: Tokenizer) -> None:
-    assert [tokenizer.token_bytes(3 + byte) for byte in range(256)] == [bytes([b]) for b in range(256)]
-
-
-@each
-def test_every_id_has_bytes_and_a_name_of_its_own(tokenizer: Tokenizer) -> None:
+    assert tokenizer.tokens[:3] == list(SPECIALS)
+    spelled = [tokenizer.token_bytes(number) for number in range(tokenizer.vocab_size)]
+    assert spelled[:SMALLEST] == [b"", b"", b"", *(bytes([byte]) for byte in range(256))]
+    assert len(set(spelled[3:])) == tokenizer.vocab_size - 3
     assert tokenizer.vocab_size == len(tokenizer.tokens) == len(set(tokenizer.tokens))
-    spelled = [tokenizer.token_bytes(i) for i in range(3, tokenizer.vocab_size)]
-    assert len(set(spelled)) == tokenizer.vocab_size - 3
-    assert b"" not in spelled
-
-
-@each
-@given(text=some_text)
-def test_the_bytes_of_the_tokens_are_the_bytes_of_the_text(tokenizer: Tokenizer, text: str) -> None:
-    assert b"".join(tokenizer.token_bytes(i) for i in tokenizer.encode(text)) == text.encode()
-
-
-@each
-def test_no_text_is_no_tokens(tokenizer: Tokenizer) -> None:
-    assert tokenizer.encode("") == []
-    assert tokenizer.decode([]) == ""
 
 
 @each
@@ -112,52 +87,66 @@ def test_no_text_is_no_tokens(tokenizer: Tokenizer) -> None:
 def test_any_ids_decode_and_bytes_that_are_no_character_become_the_replacement(
     tokenizer: Tokenizer, ids: list[int]
 ) -> None:
-    data = b"".join(tokenizer.token_bytes(i) for i in ids if i < tokenizer.vocab_size)
-    known = [i for i in ids if i < tokenizer.vocab_size]
+    known = [number for number in ids if number < tokenizer.vocab_size]
+    data = b"".join(map(tokenizer.token_bytes, known))
     assert tokenizer.decode(known) == data.decode("utf-8", errors="replace")
+    assert "".join(decode_stream(tokenizer, known)) == tokenizer.decode(known)
 
 
 def test_ids_may_be_any_row_of_whole_numbers() -> None:
-    numpy = pytest.importorskip("numpy")
-    tokenizer = TOKENIZERS[0]
-    ids = tokenizer.encode("Mia")
-    assert tokenizer.decode(numpy.array(ids)) == tokenizer.decode(iter(ids)) == "Mia"
-
-
-# ---------------------------------------------------------------- as ids arrive
-
-
-@each
-@given(text=some_text)
-def test_the_stream_joins_to_the_text(tokenizer: Tokenizer, text: str) -> None:
-    assert "".join(decode_stream(tokenizer, tokenizer.encode(text))) == text
-
-
-@each
-@given(ids=st.lists(st.integers(0, 265)))
-def test_the_stream_of_any_ids_joins_to_their_decoding(tokenizer: Tokenizer, ids: list[int]) -> None:
-    known = [i for i in ids if i < tokenizer.vocab_size]
-    assert "".join(decode_stream(tokenizer, known)) == tokenizer.decode(known)
+    ids = TOKENIZERS[0].encode("Mia")
+    assert TOKENIZERS[0].decode(np.array(ids)) == TOKENIZERS[0].decode(iter(ids)) == "Mia"
 
 
 def test_the_stream_holds_a_character_back_until_its_last_byte() -> None:
     tokenizer = CharacterTokenizer.train("a")
-    arriving = iter(tokenizer.encode("é狐a"))
     seen: list[int] = []
 
-    def ids():
-        for token in arriving:
+    def arriving() -> Iterator[int]:
+        for token in tokenizer.encode("é狐a"):
             seen.append(token)
             yield token
 
-    stream = decode_stream(tokenizer, ids())
+    stream = decode_stream(tokenizer, arriving())
     assert [(next(stream), len(seen)) for _ in range(3)] == [("é", 2), ("狐", 5), ("a", 6)]
     assert list(stream) == []
 
 
-def test_the_stream_ends_with_the_replacement_where_a_character_is_unfinished() -> None:
-    tokenizer = CharacterTokenizer.train("a")
-    assert list(decode_stream(tokenizer, tokenizer.encode("a狐")[:-1])) == ["a", "�"]
+# ---------------------------------------------------------------- special tokens
+
+
+@each
+@given(parts=st.lists(st.sampled_from([*SPECIALS, "Mia", " <|end|", "|end|>", "钥匙\n"])))
+def test_special_tokens_are_text_unless_they_are_allowed(tokenizer: Tokenizer, parts: list[str]) -> None:
+    text = "".join(parts)
+    assert min(tokenizer.encode(text), default=3) >= 3
+    assert min(tokenizer.encode(text, {"<|start|>"}), default=1) in {1, *range(3, 500)}
+    # What stands between two special tokens is encoded by itself.
+    expected: list[int] = []
+    for part in re.split(r"(<\|(?:padding|start|end)\|>)", text):
+        expected += [SPECIALS[part]] if part in SPECIALS else tokenizer.encode(part)
+    assert tokenizer.encode(text, "all") == tokenizer.encode(text, list(SPECIALS)) == expected
+
+
+def test_of_special_tokens_that_begin_alike_the_longest_is_taken() -> None:
+    vocabulary = {byte: number for number, byte in enumerate(BYTES)}
+    specials = dict.fromkeys(SPECIALS, 256) | {"<|e|>": 257, "<|e|>>": 258}
+    assert BytePairTokenizer([], vocabulary, specials).encode("<|e|>><|e|>", "all") == [258, 257]
+
+
+@pytest.mark.parametrize("wrong", [{"<|stop|>"}, "<|end|>"])
+def test_an_unknown_special_token_is_refused_with_the_known_ones(wrong: object) -> None:
+    with pytest.raises(ValueError, match=r"is no special token: allow some of <\|padding\|>, .*\"all\""):
+        TOKENIZERS[0].encode("", wrong)
+
+
+@each_kind
+def test_training_cuts_special_tokens_out(kind: type[Tokenizer]) -> None:
+    marked = "é<|end|>".join(f"{line}<|start|><|padding|>" for line in (ENGLISH + CHINESE).splitlines() * 9)
+    tokenizer = kind.train(marked, vocab_size=290)
+    learned = [tokenizer.token_bytes(number) for number in range(SMALLEST, 290)]
+    assert not [token for token in learned if b"<|" in token or b"|>" in token or b"padding" in token]
+    assert count_pieces("ab<|end|>ab <|start|>", CHUNKS) == Counter({"ab": 2, " ": 1})
 
 
 # ---------------------------------------------------------------- pieces
@@ -169,41 +158,19 @@ def test_the_patterns_leave_no_character_out(pattern: str, text: str) -> None:
     assert "".join(re.findall(pattern, text)) == text
 
 
-def test_words_and_signs_carry_the_space_before_them() -> None:
-    tokenizer = WordTokenizer.train(ENGLISH)
-    assert tokenizer.pieces("Mia's  fox, 2024 “key”.\n\n  he said…") == [
-        *[
-            "Mia",
-            "'s",
-            " ",
-            " fox",
-            ",",
-            " ",
-            "202",
-            "4",
-            " “",
-            "key",
-            "”",
-            ".",
-            "\n\n",
-            " ",
-            " he",
-            " said",
-            "…",
-        ]
-    ]
-
-
-def test_only_the_end_of_a_word_goes_with_its_apostrophe() -> None:
-    pieces = WordTokenizer.train("a").pieces("we'll don’t 'tis 'small'")
-    assert pieces == ["we", "'ll", " don", "’t", " '", "tis", " '", "small", "'"]
-    assert WordTokenizer.train("a").pieces("o'tis") == ["o", "'", "tis"]
-
-
-def test_each_hanzi_is_a_word_and_byte_pairs_may_span_eight() -> None:
-    assert WordTokenizer.train("你").pieces("钥匙在哪儿？") == list("钥匙在哪儿？")
-    tokenizer = BytePairTokenizer.train("你", SMALLEST)
-    assert tokenizer.pieces("一二三四五六七八九十，好") == ["一二三四五六七八", "九十", "，", "好"]
+@pytest.mark.parametrize(
+    ("pattern", "text", "pieces"),
+    [
+        (WORDS, "Mia's  fox, 2024 “key”.", "Mia|'s| | fox|,| |202|4| “|key|”|."),
+        (WORDS, "\n\n  he said…", "\n\n| | he| said|…"),
+        (WORDS, "we'll don’t 'tis 'small'", "we|'ll| don|’t| '|tis| '|small|'"),
+        (WORDS, "o'tis", "o|'|tis"),
+        (WORDS, "钥匙在哪儿？", "钥|匙|在|哪|儿|？"),
+        (CHUNKS, "一二三四五六七八九十，好", "一二三四五六七八|九十|，|好"),
+    ],
+)
+def test_where_a_text_is_cut(pattern: str, text: str, pieces: str) -> None:
+    assert BytePairTokenizer([], pattern=pattern).pieces(text) == pieces.split("|")
 
 
 @pytest.mark.parametrize("pattern", [WORDS, CHUNKS])
@@ -215,16 +182,17 @@ def test_a_text_without_spaces_is_cut_as_well(pattern: str, character: str) -> N
 # ---------------------------------------------------------------- characters and words
 
 
-def test_a_character_is_one_token_where_it_was_learned_and_its_bytes_where_not() -> None:
-    tokenizer = CharacterTokenizer.train("aé狐é")
-    assert tokenizer.vocab_size == SMALLEST + 2
-    assert [tokenizer.tokens[i] for i in tokenizer.encode("aé狐ü")] == ["a", "é", "狐", "<0xC3>", "<0xBC>"]
-
-
 def test_the_most_frequent_characters_are_learned_first_and_then_the_smaller_bytes() -> None:
-    text = "üüü" + "狐狐" + "öé"
+    text = "üüü" + "狐狐" + "öéa"
     assert CharacterTokenizer.train(text).tokens[SMALLEST:] == ["ü", "狐", "é", "ö"]
-    assert CharacterTokenizer.train(text, vocab_size=SMALLEST + 2).tokens[SMALLEST:] == ["ü", "狐"]
+    tokenizer = CharacterTokenizer.train(text, vocab_size=SMALLEST + 2)
+    assert tokenizer.tokens[SMALLEST:] == ["ü", "狐"]
+    assert names(tokenizer, "aü狐é") == ["a", "ü", "狐", "<0xC3>", "<0xA9>"]
+    assert WordTokenizer.train(" of of of at to at to by", SMALLEST + 3).tokens[SMALLEST:] == [
+        "␣of",
+        "␣at",
+        "␣to",
+    ]
 
 
 def test_every_word_of_the_text_is_one_token_where_all_are_learned() -> None:
@@ -234,13 +202,8 @@ def test_every_word_of_the_text_is_one_token_where_all_are_learned() -> None:
 
 def test_a_word_that_was_not_learned_is_spelled_with_the_longest_known_from_the_left() -> None:
     tokenizer = WordTokenizer.train(" the there by")
-    assert [tokenizer.tokens[i] for i in tokenizer.encode(" thereby")] == ["␣there", "b", "y"]
-    assert [tokenizer.tokens[i] for i in tokenizer.encode(" theré")] == ["␣the", "r", "<0xC3>", "<0xA9>"]
-
-
-def test_words_are_learned_by_frequency_and_then_by_their_bytes() -> None:
-    text = " of of of at to at to by"
-    assert WordTokenizer.train(text, SMALLEST + 3).tokens[SMALLEST:] == ["␣of", "␣at", "␣to"]
+    assert names(tokenizer, " thereby") == ["␣there", "b", "y"]
+    assert names(tokenizer, " theré") == ["␣the", "r", "<0xC3>", "<0xA9>"]
 
 
 # ---------------------------------------------------------------- byte pairs
@@ -278,6 +241,16 @@ def apply_by_hand(word: list[bytes], left: bytes, right: bytes) -> list[bytes]:
     return joined
 
 
+def encode_by_hand(data: bytes, merges: list[tuple[bytes, bytes]]) -> list[bytes]:
+    """One merge at a time: of all places with the earliest merge, the leftmost."""
+    word = [bytes([byte]) for byte in data]
+    rank = {pair: place for place, pair in reversed(list(enumerate(merges)))}
+    while possible := [(rank[pair], i) for i, pair in enumerate(pairwise(word)) if pair in rank]:
+        _, i = min(possible)
+        word[i : i + 2] = [word[i] + word[i + 1]]
+    return word
+
+
 def test_the_merges_of_a_text_small_enough_to_follow_by_eye() -> None:
     # Of " low low low lower newest newest widest" three pairs stand four times: ␣l, lo and ow. The space has the
     # smallest id, so ␣l is first. Then ow comes before ␣l+o, whose left token is younger, and then ␣l+ow.
@@ -287,14 +260,8 @@ def test_the_merges_of_a_text_small_enough_to_follow_by_eye() -> None:
     assert left == (b" ", b"o", b" l", b"e", b"es", b" ")
     assert right == (b"l", b"w", b"ow", b"s", b"t", b"n")
     assert tokenizer.tokens[SMALLEST:] == ["␣l", "ow", "␣low", "es", "est", "␣n"]
-    assert [tokenizer.tokens[i] for i in tokenizer.encode(" lowest news")] == [
-        *["␣low", "est", "␣n", "e", "w", "s"]
-    ]
-
-
-def test_a_run_is_merged_from_the_left() -> None:
-    tokenizer = BytePairTokenizer.train("aaaaa", SMALLEST + 1)
-    assert [tokenizer.tokens[i] for i in tokenizer.encode("aaaaa")] == ["aa", "aa", "a"]
+    assert names(tokenizer, " lowest news") == ["␣low", "est", "␣n", "e", "w", "s"]
+    assert names(BytePairTokenizer.train("aaaaa", SMALLEST + 1), "aaaaa") == ["aa", "aa", "a"]
 
 
 @given(
@@ -312,39 +279,46 @@ def test_the_fast_way_learns_the_same_from_real_sentences(text: str) -> None:
     assert learn_merges(pieces, 150) == merges_by_hand(pieces, 150)
 
 
-@pytest.mark.parametrize("text", [ENGLISH, CHINESE])
-@given(other=some_text)
-def test_encoding_applies_the_merges_in_the_order_in_which_they_were_learned(text: str, other: str) -> None:
-    tokenizer = TOKENIZERS[4] if text is ENGLISH else TOKENIZERS[5]
+@pytest.mark.parametrize("tokenizer", TOKENIZERS[4:], ids=["english", "chinese"])
+@given(text=some_text)
+def test_encoding_applies_the_merges_in_the_order_in_which_they_were_learned(tokenizer, text: str) -> None:
     ids = []
-    for piece in tokenizer.pieces(other):
+    for piece in tokenizer.pieces(text):
         word = [bytes([byte]) for byte in piece.encode()]
         for left, right in tokenizer.merges:
             word = apply_by_hand(word, left, right)
         ids += [tokenizer.vocabulary[token] for token in word]
-    assert tokenizer.encode(other) == ids
+    assert tokenizer.encode(text) == ids
 
 
-def test_a_larger_vocabulary_begins_with_the_smaller_one() -> None:
+@given(data=st.data(), text=st.text("abc", max_size=80))
+def test_any_list_of_merges_is_applied_one_place_at_a_time(data: st.DataObject, text: str) -> None:
+    tokens, merges = [b"a", b"b", b"c"], []
+    for _ in range(data.draw(st.integers(0, 25))):
+        pair = (data.draw(st.sampled_from(tokens)), data.draw(st.sampled_from(tokens)))
+        if pair not in merges:  # such a list need not come from a text: a late merge may feed an early one
+            merges.append(pair)
+            tokens.append(pair[0] + pair[1])
+    tokenizer = BytePairTokenizer(merges, pattern="[abc]+")
+    assert [*map(tokenizer.token_bytes, tokenizer.encode(text))] == encode_by_hand(text.encode(), merges)
+
+
+def test_the_smaller_vocabulary_begins_the_larger_one_and_both_have_the_size_asked_for() -> None:
     small, large = BytePairTokenizer.train(ENGLISH, 280), BytePairTokenizer.train(ENGLISH, 320)
+    assert (small.vocab_size, large.vocab_size) == (280, 320)
     assert large.tokens[:280] == small.tokens
-    assert large.merges[:21] == small.merges
 
 
-def test_the_vocabulary_has_exactly_the_size_that_was_asked_for() -> None:
-    for size in (SMALLEST, SMALLEST + 1, 300, 340):
-        assert BytePairTokenizer.train(ENGLISH, size).vocab_size == size
-
-
-def test_a_given_vocabulary_keeps_its_own_ids_and_special_tokens() -> None:
-    merges = [(b" ", b"a"), (b" a", b"b")]
+def test_a_given_vocabulary_keeps_its_own_ids_and_special_tokens(tmp_path: Path) -> None:
     vocabulary = {byte: i for i, byte in enumerate(reversed(BYTES))} | {b" a": 256, b" ab": 257}
     specials = {"<|endoftext|>": 258} | dict.fromkeys(SPECIALS, 258)
-    tokenizer = BytePairTokenizer(merges, vocabulary, specials, pattern=r" ?[a-z]+")
-    assert tokenizer.encode(" ab!") == [257, 255 - ord("!")]
-    assert (tokenizer.vocab_size, tokenizer.tokens[258]) == (259, "<|endoftext|>")
-    assert tokenizer.padding == tokenizer.start == tokenizer.end == 258
-    assert tokenizer.decode([257, 258]) == " ab"
+    given = BytePairTokenizer([(b" ", b"a"), (b" a", b"b")], vocabulary, specials, pattern=r" ?[a-z]+")
+    given.save(tmp_path / "given.json")
+    for tokenizer in (given, load(tmp_path / "given.json")):
+        assert tokenizer.encode(" ab!") == [257, 255 - ord("!")]
+        assert (tokenizer.vocab_size, tokenizer.tokens[258]) == (259, "<|endoftext|>")
+        assert tokenizer.padding == tokenizer.start == tokenizer.end == 258
+        assert tokenizer.decode([257, 258]) == " ab"
 
 
 def test_a_merge_that_makes_a_token_again_gives_it_the_same_id() -> None:
@@ -353,10 +327,35 @@ def test_a_merge_that_makes_a_token_again_gives_it_the_same_id() -> None:
     assert tokenizer.encode("abc") == [SMALLEST + 2]
 
 
-def test_one_place_is_merged_at_a_time_as_other_tokenizers_do() -> None:
-    # In a given list, a late merge (a, bc) may make the left side of an early one (abc, a), which goes first.
-    tokenizer = BytePairTokenizer([(b"b", b"c"), (b"a", b"b"), (b"ab", b"c"), (b"abc", b"a"), (b"a", b"bc")])
-    assert [tokenizer.tokens[i] for i in tokenizer.encode("abcabc")] == ["abca", "bc"]
+# ---------------------------------------------------------------- long texts
+
+
+@pytest.mark.parametrize("pattern", [CHARACTERS, WORDS, CHUNKS, "x+", r"\s+(?!\S)|\S+"])
+@settings(max_examples=8)
+@given(st.data())
+def test_a_long_text_is_cut_where_a_whole_one_is(pattern: str, data: st.DataObject) -> None:
+    around = data.draw(st.integers(2**17 - 60, 2**17 + 60))
+    text = "x" * around + data.draw(some_text) + "  x" * 30_000 + data.draw(some_text) + ENGLISH
+    assert list(cut(pattern, text)) == re.findall(f"{pattern}|(?s:.)", text)
+
+
+def test_a_long_text_takes_little_more_memory_than_its_ids() -> None:
+    tokenizer, text = TOKENIZERS[4], ENGLISH * 5000  # 1.4 MB
+    tokenizer.encode(ENGLISH)
+    tracemalloc.start()
+    ids = tokenizer.encode(text)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20 * len(ids)  # a list of the pieces alone has 8 bytes for each, and 50 for its text
+
+
+def test_one_long_piece_takes_no_quadratic_time() -> None:
+    english = BytePairTokenizer(TOKENIZERS[4].merges, pattern="(?s:.+)")
+    words = WordTokenizer({**BYTES, b"the": SMALLEST}, SPECIALS, "(?s:.+)")
+    for tokenizer in (english, words):
+        start = time.process_time()
+        tokenizer.encode("themorning" * 20_000)
+        assert time.process_time() - start < 10  # about one second; quadratic would be many minutes
 
 
 # ---------------------------------------------------------------- names
@@ -371,10 +370,9 @@ def test_a_readable_name_says_exactly_which_bytes(token: bytes) -> None:
 
 
 def test_readable_names() -> None:
-    names = {b" the": "␣the", b"\n": "⏎", "狐".encode(): "狐", b"\xe4": "<0xE4>", b"\t<": "<0x09><"}
-    assert {token: readable(token) for token in names} == names
-    assert readable(b"<0xE4>") == "<0x3C>0xE4>"
-    assert readable("␣".encode()) == "<0xE2><0x90><0xA3>"
+    shown = {b" the": "␣the", b"\n": "⏎", "狐".encode(): "狐", b"\xe4": "<0xE4>", b"\t<": "<0x09><"}
+    shown |= {b"<0xE4>": "<0x3C>0xE4>", "␣".encode(): "<0xE2><0x90><0xA3>"}
+    assert {token: readable(token) for token in shown} == shown
 
 
 # ---------------------------------------------------------------- files
@@ -384,38 +382,25 @@ def test_readable_names() -> None:
 def test_a_saved_tokenizer_comes_back_the_same(tokenizer: Tokenizer, tmp_path: Path) -> None:
     tokenizer.save(tmp_path / "tokenizer.json")
     again = load(tmp_path / "tokenizer.json")
-    assert type(again) is type(tokenizer)
-    assert again.tokens == tokenizer.tokens
-    assert again.vocabulary == tokenizer.vocabulary
-    assert again.specials == tokenizer.specials
     text = ENGLISH + CHINESE + "\t ünseen <0x41>"
-    assert again.encode(text) == tokenizer.encode(text)
+    for same in (again, pickle.loads(pickle.dumps(tokenizer)), copy.deepcopy(tokenizer)):
+        assert type(same) is type(tokenizer)
+        assert (same.tokens, same.vocabulary, same.specials) == (
+            tokenizer.tokens,
+            tokenizer.vocabulary,
+            tokenizer.specials,
+        )
+        assert same.encode(text) == tokenizer.encode(text)
     again.save(tmp_path / "again.json")
     assert (tmp_path / "again.json").read_bytes() == (tmp_path / "tokenizer.json").read_bytes()
 
 
-def test_a_given_vocabulary_comes_back_the_same(tmp_path: Path) -> None:
-    vocabulary = {byte: i + 1 for i, byte in enumerate(BYTES)} | {b" a": 257}
-    tokenizer = BytePairTokenizer([(b" ", b"a")], vocabulary, dict.fromkeys(SPECIALS, 0), r" ?[a-z]+")
-    tokenizer.save(tmp_path / "given.json")
-    again = load(tmp_path / "given.json")
-    assert again.vocabulary == vocabulary
-    assert again.encode("<- a") == tokenizer.encode("<- a")
-
-
 def test_the_file_can_be_read_by_people(tmp_path: Path) -> None:
-    merges = [(b" ", b"f"), (b" f", b"o"), (b"\xe7\x8b", b"\x90")]
-    BytePairTokenizer([(b"\xe7", b"\x8b"), *merges]).save(tmp_path / "t.json")
+    merges = [(b"\xe7", b"\x8b"), (b" ", b"f"), (b" f", b"o"), (b"\xe7\x8b", b"\x90")]
+    BytePairTokenizer(merges).save(tmp_path / "t.json")
     written = (tmp_path / "t.json").read_text(encoding="utf-8")
     assert '"狐"' in written
     assert '"␣f o"' in written
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["t.json"]
-
-
-@each
-def test_a_copy_for_another_process_encodes_the_same(tokenizer: Tokenizer) -> None:
-    for again in (pickle.loads(pickle.dumps(tokenizer)), copy.deepcopy(tokenizer)):
-        assert again.encode(ENGLISH + CHINESE) == tokenizer.encode(ENGLISH + CHINESE)
 
 
 @pytest.mark.parametrize(
@@ -423,9 +408,8 @@ def test_a_copy_for_another_process_encodes_the_same(tokenizer: Tokenizer) -> No
     [
         (b"", "it is not whole JSON"),
         (b"\x80\x04model", "it is not whole JSON"),
-        (b"[1, 2]", "no tokenizer that this version"),
-        (b'{"model": {"vocab": {}}}', "no tokenizer that this version"),
         (b"[" * 100_000, "it is not whole JSON"),
+        (b'{"model": {"vocab": {}}}', "no tokenizer that this version"),
     ],
 )
 def test_a_foreign_file_is_refused_by_name(content: bytes, message: str, tmp_path: Path) -> None:
@@ -433,14 +417,8 @@ def test_a_foreign_file_is_refused_by_name(content: bytes, message: str, tmp_pat
     path.write_bytes(content)
     with pytest.raises(ValueError, match=rf"foreign\.json.*{message}"):
         load(path)
-
-
-def test_half_a_file_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "half.json"
-    TOKENIZERS[4].save(path)
-    path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(ValueError, match=r"half\.json.*not whole JSON"):
-        load(path)
+    with pytest.raises(FileNotFoundError, match=r"no tokenizer at .*nowhere\.json"):
+        load(tmp_path / "nowhere.json")
 
 
 @pytest.mark.parametrize(
@@ -451,10 +429,10 @@ def test_half_a_file_is_refused(tmp_path: Path) -> None:
         ("merges", ["␣ t", "␣t he"], "he is merged before any merge has made it"),
         ("merges", ["␣ t"], "the merges and the vocabulary disagree"),
         ("tokens", ["<|padding|>", "<|start|>", "<|end|>", "a", "b"], "no token for the byte"),
+        ("tokens", [*TOKENIZERS[4].tokens, "a"], "each of them once"),
         ("tokens", 7, "damaged"),
         ("specials", {"<|padding|>": 0}, "specials give no id"),
         ("specials", {"<|padding|>": 0, "<|start|>": 1, "<|end|>": 2.0}, "must be 0 to"),
-        ("specials", {"<|padding|>": 0, "<|start|>": 1, "<|end|>": -2}, "must be 0 to"),
         ("specials", [], "damaged"),
         ("pattern", "(a)|b", "has a group that captures"),
         ("pattern", "[", "damaged"),
@@ -464,50 +442,22 @@ def test_half_a_file_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_file_is_refused_by_name(key: str, value: object, message: str, tmp_path: Path) -> None:
     path = tmp_path / "damaged.json"
     TOKENIZERS[4].save(path)
-    state = json.loads(path.read_text(encoding="utf-8"))
-    state[key] = value
-    if value is None:
-        del state[key]
-    path.write_text(json.dumps(state), encoding="utf-8")
-    with pytest.raises(
-        ValueError, match=rf"damaged\.json is a damaged tokenizer.*{message}|{message}.*:"
-    ) as error:
+    state = json.loads(path.read_text(encoding="utf-8")) | {key: value}
+    path.write_text(json.dumps({key: value for key, value in state.items() if value is not None}))
+    with pytest.raises(ValueError, match=r"damaged\.json is a damaged tokenizer") as error:
         load(path)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
-
-
-def test_a_token_that_stands_twice_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "twice.json"
-    TOKENIZERS[0].save(path)
-    state = json.loads(path.read_text(encoding="utf-8"))
-    state["tokens"].append(state["tokens"][-1])
-    path.write_text(json.dumps(state), encoding="utf-8")
-    with pytest.raises(ValueError, match=r"twice\.json.*each of them once"):
-        load(path)
-
-
-def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no tokenizer at .*nowhere\.json: no such file"):
-        load(tmp_path / "nowhere.json")
-
-
-def test_a_folder_is_not_read_as_a_tokenizer(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="cannot read a tokenizer from"):
-        load(tmp_path)
 
 
 # ---------------------------------------------------------------- bad input
 
 
-@each
 @pytest.mark.parametrize("wrong", [-1, 1000, -100])
-def test_an_id_outside_the_vocabulary_is_refused(tokenizer: Tokenizer, wrong: int) -> None:
-    with pytest.raises(ValueError, match=f"id {wrong} is not in this vocabulary"):
-        tokenizer.decode([5, wrong])
-    with pytest.raises(ValueError, match=f"id {wrong} is not in this vocabulary"):
-        tokenizer.token_bytes(wrong)
-    with pytest.raises(ValueError, match=f"id {wrong} is not in this vocabulary"):
-        list(decode_stream(tokenizer, [5, wrong]))
+def test_an_id_outside_the_vocabulary_is_refused(wrong: int) -> None:
+    for use in (TOKENIZERS[4].decode, lambda ids: list(decode_stream(TOKENIZERS[4], ids))):
+        with pytest.raises(ValueError, match=f"id {wrong} is not in this vocabulary"):
+            use([5, wrong])
 
 
 @pytest.mark.parametrize("wrong", [[1.5], ["a"], "abc", 7, None, [[1, 2], [3, 4]]])
@@ -516,48 +466,25 @@ def test_what_is_no_row_of_ids_is_refused(wrong: object) -> None:
         TOKENIZERS[0].decode(wrong)
 
 
-@each
 @pytest.mark.parametrize("wrong", [b"bytes", None, 7, ["a"]])
-def test_what_is_no_text_is_refused(tokenizer: Tokenizer, wrong: object) -> None:
+def test_what_is_no_text_is_refused(wrong: object) -> None:
     with pytest.raises(ValueError, match=f"reads text .*not {type(wrong).__name__}"):
-        tokenizer.encode(wrong)
+        TOKENIZERS[0].encode(wrong)
 
 
-@each
-def test_half_a_surrogate_pair_is_refused_with_its_place(tokenizer: Tokenizer) -> None:
-    with pytest.raises(ValueError, match=r"'\\ud83d' at position 2 is half of a surrogate pair"):
-        tokenizer.encode("ab\ud83d")
-
-
-KINDS = pytest.mark.parametrize("kind", [CharacterTokenizer, WordTokenizer, BytePairTokenizer])
-
-
-@KINDS
+@each_kind
 @pytest.mark.parametrize("size", [258, 0, -1, 300.0, "300", True])
 def test_a_vocabulary_too_small_or_not_whole_is_refused(kind: type[Tokenizer], size: object) -> None:
-    with pytest.raises(
-        ValueError, match=re.escape(f"at least 259 (3 special tokens and 256 bytes), not {size!r}")
-    ):
+    with pytest.raises(ValueError, match=re.escape(f"(3 special tokens and 256 bytes), not {size!r}")):
         kind.train(ENGLISH, size)
 
 
-def test_byte_pairs_need_a_vocabulary_size() -> None:
-    with pytest.raises(ValueError, match=r"vocab_size must be a whole number of at least 259 .* not None"):
-        BytePairTokenizer.train(ENGLISH, None)
-
-
-@KINDS
-def test_training_on_nothing_is_refused(kind: type[Tokenizer]) -> None:
+@each_kind
+def test_a_text_that_teaches_nothing_or_too_little_is_refused(kind: type[Tokenizer]) -> None:
     with pytest.raises(ValueError, match="the text to train on is empty"):
         kind.train("", 300)
-    with pytest.raises(ValueError, match="reads text"):
-        kind.train(b"text", 300)
-    with pytest.raises(ValueError, match="surrogate"):
-        kind.train("\udc80", 300)
-
-
-@KINDS
-def test_a_text_too_small_for_the_vocabulary_is_refused_with_the_size_that_is_possible(kind) -> None:
+    with pytest.raises(ValueError, match=r"'\\ud83d' at position 2 is half of a surrogate pair"):
+        kind.train("ab\ud83d", 300)
     text = "é狐 the the fox"
     with pytest.raises(ValueError, match=r"at most \d+ tokens, not vocab_size=1000") as error:
         kind.train(text, 1000)
@@ -570,7 +497,5 @@ def test_a_text_too_small_for_the_vocabulary_is_refused_with_the_size_that_is_po
 def test_merges_that_do_not_follow_from_each_other_are_refused() -> None:
     with pytest.raises(ValueError, match="ab is merged before any merge has made it"):
         BytePairTokenizer([(b"ab", b"c")])
-    with pytest.raises(ValueError, match="no token for the byte <0x00>"):
-        BytePairTokenizer([], vocabulary={b"a": 3})
     with pytest.raises(ValueError, match="disagree about the token ab"):
         BytePairTokenizer([], vocabulary=BYTES | {b"ab": 259})

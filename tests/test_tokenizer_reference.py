@@ -26,9 +26,7 @@ TEXTS = {
 some_text = (
     st.text(max_size=80)
     | st.text("the key  'sé\u0301ǐ钥匙，。🦊\n\t12", max_size=80)
-    | st.lists(st.sampled_from([" ", "  ", "don't", "’ve", " 钥匙", "\u200d", "2024", " fox", "\r\n"])).map(
-        "".join
-    )
+    | st.lists(st.sampled_from([" ", "  ", "don't", "’ve", " 钥匙", "\u200d", "2024", " fox", "\r\n"])).map("".join)
 )
 
 
@@ -56,9 +54,7 @@ def train_reference(text: str, size: int) -> tuple[list[tuple[bytes, bytes]], di
         initial_alphabet=[lifted(byte) for byte in BYTES],
         show_progress=False,
     )
-    reference.train_from_iterator(
-        ["\n".join(lifted(piece.encode()) for piece in re.findall(CHUNKS, text))], trainer
-    )
+    reference.train_from_iterator(["\n".join(lifted(piece.encode()) for piece in re.findall(CHUNKS, text))], trainer)
     model = json.loads(reference.to_str())["model"]
     pairs = [pair.split(" ") if isinstance(pair, str) else pair for pair in model["merges"]]
     vocabulary = {lowered(token): number for token, number in model["vocab"].items() if token not in SPECIALS}
@@ -135,6 +131,16 @@ def test_encoding_and_decoding(name, text):
     assert OURS[name].decode(ids) == THEIRS[name].decode(ids) == text
 
 
+@given(text=st.lists(st.sampled_from([*SPECIALS, "<|end", "|>", " the key", "钥匙\n"])).map("".join))
+def test_special_tokens_that_are_allowed(text):
+    reference = reference_of(OURS["english"])
+    reference.add_special_tokens(list(SPECIALS))
+    # The reference numbers them behind the vocabulary: what it was not given is unknown to it.
+    renumbered = {reference.token_to_id(name): number for name, number in SPECIALS.items()}
+    theirs = [renumbered.get(number, number) for number in reference.encode(text).ids]
+    assert OURS["english"].encode(text, allowed_special="all") == theirs
+
+
 @pytest.mark.parametrize("name", TEXTS)
 def test_encoding_of_whole_texts(name):
     for text in TEXTS.values():
@@ -154,9 +160,7 @@ def given_vocabulary() -> tuple[BytePairTokenizer, "tokenizers.Tokenizer"]:
     pattern = r"'(?:[sdmt]|ll|ve|re)| ?[a-zA-Z]+| ?[0-9]+| ?[^ \n\ta-zA-Z0-9]+|[ \n\t]+"
     theirs = tokenizers.Tokenizer(models.BPE())
     to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    theirs.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(Regex(pattern), "isolated"), to_bytes]
-    )
+    theirs.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(pattern), "isolated"), to_bytes])
     trainer = trainers.BpeTrainer(
         vocab_size=500, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
     )

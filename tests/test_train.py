@@ -1,5 +1,6 @@
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -14,11 +15,12 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import TensorDataset
 
-from bigmodel import train as training
+from bigmodel import checkpoint as saving
+from bigmodel.checkpoint import Checkpoint, load_weights
 from bigmodel.data import IGNORE_INDEX, windows
 from bigmodel.model import BigModel, OneHot
 from bigmodel.schedule import polynomial
-from bigmodel.train import evaluate, log_probabilities, train
+from bigmodel.train import Validation, evaluate, log_probabilities, train
 
 SIZE = 20
 IDS = torch.randint(SIZE, (400,), generator=torch.Generator().manual_seed(0))
@@ -61,7 +63,7 @@ def test_training_learns_what_can_be_learned():
 
 
 def test_history_holds_every_step_and_the_rates_of_the_schedule():
-    history = run(new_model(), validation=FRESH, validate_every=10)
+    history = run(new_model(), validation=Validation(FRESH, every=10))
     assert len(history.losses) == 30
     assert history.rates == [polynomial(t, T=30, eta_0=0.05, alpha=1) for t in range(30)]
     assert history.validation_steps == [0, 10, 20, 30]
@@ -70,7 +72,7 @@ def test_history_holds_every_step_and_the_rates_of_the_schedule():
 
 def test_the_first_validation_is_of_the_untrained_model_and_the_last_of_the_trained():
     model = new_model()
-    history = run(model, validation=FRESH)
+    history = run(model, validation=Validation(FRESH))
     assert history.validation_steps == [0, 30]
     assert history.validation_losses == [evaluate(new_model(), FRESH), evaluate(model, FRESH)]
 
@@ -79,17 +81,15 @@ def test_the_first_validation_is_of_the_untrained_model_and_the_last_of_the_trai
 @pytest.mark.parametrize("stop", [1, 9, 10, 29])
 def test_a_stopped_training_goes_on_number_for_number(tmp_path, stop, dropout):
     unbroken_model, model = new_model(dropout), new_model(dropout)
-    unbroken = run(unbroken_model, validation=FRESH, validate_every=10)
+    unbroken = run(unbroken_model, validation=Validation(FRESH, every=10))
 
     def interrupt(step, loss):
         if step == stop:
             signal.raise_signal(signal.SIGINT)
 
     resumable = {
-        "validation": FRESH,
-        "validate_every": 10,
-        "checkpoint": tmp_path / "c.pt",
-        "checkpoint_every": 7,
+        "validation": Validation(FRESH, every=10),
+        "checkpoint": Checkpoint(tmp_path / "c.pt", every=7),
     }
     first = run(model, on_step=interrupt, **resumable)
     assert first.interrupted
@@ -101,10 +101,12 @@ def test_a_stopped_training_goes_on_number_for_number(tmp_path, stop, dropout):
 
 
 def test_a_finished_training_is_not_done_again(tmp_path):
-    history = run(new_model(), checkpoint=tmp_path / "c.pt")
+    history = run(new_model(), checkpoint=Checkpoint(tmp_path / "c.pt"))
     steps_taken = []
     again = run(
-        new_model(), checkpoint=tmp_path / "c.pt", on_step=lambda step, loss: steps_taken.append(step)
+        new_model(),
+        checkpoint=Checkpoint(tmp_path / "c.pt"),
+        on_step=lambda step, loss: steps_taken.append(step),
     )
     assert steps_taken == []
     assert again.losses == history.losses
@@ -112,12 +114,13 @@ def test_a_finished_training_is_not_done_again(tmp_path):
 
 SCRIPT = """
     import sys, time
+    from bigmodel.checkpoint import Checkpoint
     from tests.test_train import new_model, run
     path, pause = sys.argv[1], float(sys.argv[2])
     def slowly(step, loss):
         print(step, flush=True)
         time.sleep(pause)
-    history = run(new_model(), checkpoint=path, checkpoint_every=1, on_step=slowly)
+    history = run(new_model(), checkpoint=Checkpoint(path, every=1), on_step=slowly)
     print("losses", history.losses, flush=True)
 """
 
@@ -132,9 +135,7 @@ def test_a_killed_process_leaves_a_whole_checkpoint_to_go_on_from(tmp_path, step
             if line.strip() == str(step):
                 process.kill()
                 break
-    resumed = subprocess.run(
-        [*command, "0"], env=environment, capture_output=True, text=True, check=True
-    ).stdout
+    resumed = subprocess.run([*command, "0"], env=environment, capture_output=True, text=True, check=True).stdout
     first_step = int(resumed.split()[0])
     assert 0 < first_step <= step + 2  # it went on, and did not begin again further back than one checkpoint
     assert resumed.splitlines()[-1] == f"losses {run(new_model()).losses}"
@@ -142,15 +143,15 @@ def test_a_killed_process_leaves_a_whole_checkpoint_to_go_on_from(tmp_path, step
 
 def test_a_full_disk_loses_neither_checkpoint_nor_model(tmp_path, monkeypatch):
     path = tmp_path / "c.pt"
-    run(new_model(), steps=10, learning_rate=0.05, checkpoint=path)
+    run(new_model(), steps=10, learning_rate=0.05, checkpoint=Checkpoint(path))
     before = path.read_bytes()
 
     def full(path, data):
         raise OSError(f"no room on the disk for {path}")
 
-    monkeypatch.setattr(training, "write_whole", full)
+    monkeypatch.setattr(saving, "write_whole", full)
     with pytest.raises(OSError, match="no room on the disk"):
-        run(new_model(), steps=20, learning_rate=0.05, checkpoint=path)
+        run(new_model(), steps=20, learning_rate=0.05, checkpoint=Checkpoint(path))
     assert path.read_bytes() == before
 
 
@@ -159,17 +160,18 @@ def test_a_full_disk_loses_neither_checkpoint_nor_model(tmp_path, monkeypatch):
     [
         ({"batch_size": 4}, "batch_size 8, and this call has 4"),
         ({"seed": 1}, "seed 0, and this call has 1"),
-        ({"optimizer": torch.optim.SGD}, "optimizer AdamW.*this call has SGD"),
-        ({"learning_rate": 0.05}, "learning rate of 0.04833 at step 1, this call has 0.05"),
+        ({"optimizer": torch.optim.SGD}, "optimizer AdamW, and this call has SGD"),
+        ({"optimizer": torch.optim.AdamW}, r"weight_decay 0\.1, and this call has 0\.01"),
+        ({"learning_rate": 0.05}, "learning rate of 0.04833 at step 1, and this call has 0.05"),
         ({"steps": 3}, "already at step 30, and this call ends at 3"),
     ],
 )
 def test_the_checkpoint_of_another_training_is_refused_and_kept(tmp_path, change, sentence):
     path = tmp_path / "c.pt"
-    run(new_model(), checkpoint=path)
+    run(new_model(), checkpoint=Checkpoint(path))
     before = path.read_bytes()
     with pytest.raises(ValueError, match=sentence):
-        run(new_model(), checkpoint=path, **change)
+        run(new_model(), checkpoint=Checkpoint(path), **change)
     assert path.read_bytes() == before
 
 
@@ -178,7 +180,7 @@ def test_a_foreign_checkpoint_is_refused_and_kept(tmp_path):
     for content in (b"", b"not a checkpoint"):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=r"c\.pt"):
-            run(new_model(), checkpoint=path)
+            run(new_model(), checkpoint=Checkpoint(path))
         assert path.read_bytes() == content
 
 
@@ -221,9 +223,7 @@ def test_training_leaves_the_global_generator_alone():
 def test_a_clipped_gradient_is_as_long_as_the_clip_at_most():
     model, reference = new_model(), new_model()
     train(model, DATA, steps=1, learning_rate=1.0, clip=1e-3)
-    moved = torch.cat(
-        [(a - b).flatten() for a, b in zip(model.parameters(), reference.parameters(), strict=True)]
-    )
+    moved = torch.cat([(a - b).flatten() for a, b in zip(model.parameters(), reference.parameters(), strict=True)])
     assert moved.norm().item() == pytest.approx(1e-3, rel=1e-3)
 
 
@@ -255,9 +255,7 @@ def test_bfloat16_trains_to_nearly_the_same_loss():
 
 def test_a_loss_that_is_no_number_stops_with_a_sentence_before_the_weights_are_lost():
     model = new_model()
-    with pytest.raises(
-        FloatingPointError, match=r"became (nan|inf) at step \d+, with a learning rate of 1e\+30"
-    ):
+    with pytest.raises(FloatingPointError, match=r"became (nan|inf) at step \d+, with a learning rate of 1e\+30"):
         train(model, DATA, steps=30, learning_rate=1e30)
 
 
@@ -294,7 +292,6 @@ def test_evaluating_leaves_the_mode_as_it_was():
         ({"precision": "float8"}, "float8"),
         ({"learning_rate": 0}, "eta_0 is 0"),
         ({"learning_rate": -0.1}, "eta_0 is -0.1"),
-        ({"checkpoint_every": 0}, "checkpoint_every is 0"),
     ],
 )
 def test_bad_arguments_get_one_clear_sentence(change, sentence):
@@ -317,7 +314,63 @@ def test_a_model_is_not_shown_columns_in_which_nothing_counts():
     model.register_forward_pre_hook(lambda module, shown: seen.append(tuple(shown[0].shape)))
     history = train(model, TensorDataset(inputs, targets), steps=2, learning_rate=0.1, batch_size=4)
     assert seen == [(4, 2), (4, 2)]
-    short = train(
-        new_model(), TensorDataset(inputs[:, :2], targets[:, :2]), steps=2, learning_rate=0.1, batch_size=4
-    )
+    short = train(new_model(), TensorDataset(inputs[:, :2], targets[:, :2]), steps=2, learning_rate=0.1, batch_size=4)
     assert history.losses == short.losses
+
+
+def test_a_batch_may_be_any_tuple_and_the_loss_any_function():
+    xs = torch.linspace(-1, 1, 40).unsqueeze(1)  # (N, 1)
+    data = TensorDataset(xs, 3 * xs, torch.ones(40))
+    model = nn.Linear(1, 1, bias=False)
+
+    def weighted(model, batch):
+        x, y, weight = batch
+        return (weight * (model(x) - y).square().squeeze(1)).mean()
+
+    fit = train(model, data, steps=200, learning_rate=0.3, batch_size=20, loss=weighted)
+    assert fit.losses[-1] < 1e-6 < fit.losses[0]
+    assert model.weight.item() == pytest.approx(3, abs=1e-3)
+
+
+TWO = """
+    import sys, torch
+    from torch.nn.parallel import DistributedDataParallel
+    from bigmodel.checkpoint import Checkpoint, save_weights, unwrapped
+    from tests.test_train import DATA, new_model
+    from bigmodel.train import train
+    rank, port, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+    torch.distributed.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+    model = DistributedDataParallel(new_model())
+    file = Checkpoint(f"{folder}/rank-{rank}.pt", every=5)
+    train(model, DATA, steps=20, learning_rate=0.1, batch_size=4, clip=1.0, checkpoint=file)
+    if rank == 0:
+        save_weights(unwrapped(model), f"{folder}/two.pth")
+    torch.distributed.destroy_process_group()
+"""
+
+
+def test_two_processes_end_where_one_ends_with_batches_twice_as_large(tmp_path):
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", textwrap.dedent(TWO)]
+    both = [subprocess.Popen([*command, str(rank), str(port), str(tmp_path)], env=environment) for rank in (0, 1)]
+    assert [process.wait(timeout=120) for process in both] == [0, 0]
+    alone = new_model()
+    train(alone, DATA, steps=20, learning_rate=0.1, batch_size=8, clip=1.0)
+    for together, weight in zip(load_weights(tmp_path / "two.pth").values(), alone.parameters(), strict=True):
+        torch.testing.assert_close(together, weight.detach(), rtol=0, atol=1e-6)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rank-0.pt", "two.pth"]  # only rank 0 writes
+    again = new_model()  # what two processes wrote, one can open
+    train(
+        again,
+        DATA,
+        steps=20,
+        learning_rate=0.1,
+        batch_size=8,
+        clip=1.0,
+        checkpoint=Checkpoint(tmp_path / "rank-0.pt"),
+    )
+    torch.testing.assert_close(again[2].encoder.weight, alone[2].encoder.weight, rtol=0, atol=1e-6)

@@ -34,9 +34,7 @@ VALUES = """
 def tiny_world() -> world.World:
     """Small enough to enumerate, yet with every plot, every helper and every ending."""
     values = dict(one.split("=") for one in VALUES.split())
-    return world.WORLD.restrict(
-        frames=1, ways=1, **{role: tuple(some.split(",")) for role, some in values.items()}
-    )
+    return world.WORLD.restrict(frames=1, ways=1, **{role: tuple(some.split(",")) for role, some in values.items()})
 
 
 # Probability.
@@ -113,6 +111,16 @@ def test_a_beginning_is_as_probable_as_all_stories_that_begin_so(script: str) ->
         found = math.exp(world.prefix_log_probability(text, script, small))
         assert found == pytest.approx(math.fsum(begun), rel=1e-9)
         assert (found > 0) == (text != "Xylophone")
+
+
+def test_what_follows_a_beginning_sums_to_one() -> None:
+    text = world.sample(2).text
+    letters = set("".join(world.stories(1000, 3)))
+    for cut in (0, 1, 20, len(text) // 2, len(text) - 3, len(text)):
+        here = math.exp(world.prefix_log_probability(text[:cut]))
+        goes_on = [math.exp(world.prefix_log_probability(text[:cut] + letter)) for letter in letters]
+        ends = math.exp(world.log_probability(text[:cut]))
+        assert ends + math.fsum(goes_on) == pytest.approx(here, rel=1e-9)
 
 
 @every_script
@@ -311,7 +319,5 @@ def test_instructions_and_preferences_can_be_checked(script: str) -> None:
         assert better.instruction.followed_by(better.chosen)
         assert not better.instruction.followed_by(better.rejected)
         assert world.read(better.rejected, script).grammatical == 1
-        assert world.read(better.rejected, script).consistent == (
-            better.fault == "it does not follow the instruction"
-        )
+        assert world.read(better.rejected, script).consistent == (better.fault == "it does not follow the instruction")
     assert len(faults) == 2

@@ -29,10 +29,7 @@ def test_stories_are_long_and_every_word_costs_something() -> None:
     assert world.entropy("english") >= 60
     assert quantiles(words, n=20)[0] >= 60
     assert 0.6 <= world.entropy("english") / fmean(words) <= 1.2
-    assert (
-        len({word for story in told(1_000_003, 500) for word in re.findall(r"\w+", story.text.lower())})
-        >= 500
-    )
+    assert len({word for story in told(1_000_003, 500) for word in re.findall(r"\w+", story.text.lower())}) >= 500
 
 
 def test_a_word_tokenizer_of_1000_knows_exactly_the_words_of_the_world() -> None:
@@ -87,9 +84,7 @@ def far_information(story: world.Story) -> float:
     forgotten costs ln(values possible / values that fit the words).
     """
     drawn: dict[str, frozenset[str]] = {}  # role -> the values that it could have taken
-    heard: list[
-        tuple[int, str, frozenset[str]]
-    ] = []  # token at which a role was spoken of, and what that allows
+    heard: list[tuple[int, str, frozenset[str]]] = []  # token at which a role was spoken of, and what that allows
     script, frames, end = world.WORLD.script(story.script), iter(story.frames), 0
 
     def at(character: int) -> int:

@@ -52,9 +52,6 @@ def test_readings_and_beginnings_are_as_recorded(script: str) -> None:
             )
             for sentence in reading.sentences
         ]
-        p = [
-            f"{world.prefix_log_probability(text[:n], script):.9g}"
-            for n in (cut // 2, cut, cut + 1, len(text))
-        ]
+        p = [f"{world.prefix_log_probability(text[:n], script):.9g}" for n in (cut // 2, cut, cut + 1, len(text))]
         found.append((reading.valid_characters, reading.valid_sentences, facts, p))
     assert digest(repr(found)) == READ[script]

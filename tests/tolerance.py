@@ -41,11 +41,7 @@ def tolerant(outputs: list[Any], reference: list[Any]) -> list[Any]:
     """The new outputs, with the reference's text wherever theirs is the same but for last digits."""
     outputs = copy.deepcopy(outputs)
     for new, old in zip(outputs, reference, strict=False):
-        if (
-            new.output_type == old.output_type == "stream"
-            and new.name == old.name
-            and same(old.text, new.text)
-        ):
+        if new.output_type == old.output_type == "stream" and new.name == old.name and same(old.text, new.text):
             new.text = old.text
         for kind, text in new.get("data", {}).items():
             before = old.get("data", {}).get(kind)

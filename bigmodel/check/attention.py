@@ -465,9 +465,7 @@ def one_word_back(answer: Callable[[int], Any]) -> str | None:
     if not all(torch.isfinite(vector).all() for vector in (query, key)):
         return "a component is infinite or not a number: 10 is long enough."
     here = torch.arange(T)
-    weights = attention_weights(
-        rotate(query.expand(T, -1), here), rotate(key.expand(T, -1), here), causal_mask(T)
-    )
+    weights = attention_weights(rotate(query.expand(T, -1), here), rotate(key.expand(T, -1), here), causal_mask(T))
     return misplaced(query, key, weights)
 
 
@@ -482,9 +480,7 @@ def misplaced(query: Tensor, key: Tensor, weights: Tensor) -> str | None:
     if weights.isnan().any():
         return f"{shown}, not a number: the vectors are too long for a float32. 10 is long enough."
     if not query.any() or not key.any():
-        return (
-            f"{shown}: one of the two is 0, so all scores are equal. Only a long vector can ask for anything."
-        )
+        return f"{shown}: one of the two is 0, so all scores are equal. Only a long vector can ask for anything."
     if back[0] > 0.5:
         return (
             f"{shown}: it looks at itself. Equal vectors meet best at distance 0; turn the query back by 1 beforehand, "

@@ -194,9 +194,7 @@ def looks_ahead(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[int, int] |
         before = module(*inputs)
         for late in range(first.shape[1] - 1, 0, -1):
             other = first.clone()
-            other[:, late] = (
-                first[:, late].roll(1, -1) if first.is_floating_point() else (first[:, late] + 1) % 2
-            )
+            other[:, late] = first[:, late].roll(1, -1) if first.is_floating_point() else (first[:, late] + 1) % 2
             moved = (module(other, *inputs[1:]) - before).abs().flatten(2).amax((0, 2))[:late]
             if bool((moved > 0).any()):
                 return int(moved.nonzero()[0]), late

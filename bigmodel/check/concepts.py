@@ -20,27 +20,19 @@ from bigmodel.check.values import written
     why="You can now tell whether a model fits into memory before you build it.",
     cases=[(4, 3, 5), (3, 2, 3), (7, 11, 2), (1000, 5000, 1000)],
     wrong={
-        "the biases are missing, one for each number that comes out of a layer": lambda n, h, m: (
-            n * h + h * m
-        ),
+        "the biases are missing, one for each number that comes out of a layer": lambda n, h, m: n * h + h * m,
         "that is the encoder alone; the decoder has parameters too": lambda n, h, m: n * h + h,
         "that is the decoder alone; the encoder has parameters too": lambda n, h, m: h * m + m,
         "a bias belongs to each number that comes out of a layer, not to each that goes in": (
             lambda n, h, m: n * h + n + h * m + h
         ),
         "the biases of the decoder are missing, one for each output": lambda n, h, m: n * h + h + h * m,
-        "the biases of the encoder are missing, one for each hidden number": lambda n, h, m: (
-            n * h + h * m + m
-        ),
+        "the biases of the encoder are missing, one for each hidden number": lambda n, h, m: n * h + h * m + m,
         "a layer has not one bias, but one for each number that comes out of it": (
             lambda n, h, m: n * h + 1 + h * m + 1
         ),
-        "the layers stand one after the other: their weights are added, not multiplied": lambda n, h, m: (
-            n * h * m
-        ),
-        "every input is joined to every hidden number by a weight of its own: multiply": lambda n, h, m: (
-            n + h + m
-        ),
+        "the layers stand one after the other: their weights are added, not multiplied": lambda n, h, m: n * h * m,
+        "every input is joined to every hidden number by a weight of its own: multiply": lambda n, h, m: n + h + m,
         "ReLU has no parameters": lambda n, h, m: n * h + h + h * m + m + h,
     },
     also_right=[lambda n, h, m: float((n + 1) * h + (h + 1) * m)],
@@ -70,18 +62,14 @@ def soft(logits: Sequence[float]) -> list[float]:
     why="Every language model ends in these two lines: positive numbers in the order of the logits, summing to 1.",
     cases=[([2.0, 1.0, 0.0],), ([0.0, 0.0, 0.0, 0.0],), ([-1.0, 3.0, 0.5],), ([0.5],)],
     wrong={
-        "these are the powers of e; they still have to be divided by their sum": lambda z: [
-            math.exp(x) for x in z
-        ],
+        "these are the powers of e; they still have to be divided by their sum": lambda z: [math.exp(x) for x in z],
         "these are the logarithms of the probabilities": lambda z: [math.log(p) for p in soft(z)],
         "the sign is turned: the highest logit must get the most": lambda z: soft([-x for x in z]),
         "divide by the sum of the powers, not by the largest": lambda z: [math.exp(x - max(z)) for x in z],
         "divide by the sum of the powers, not by their number": lambda z: [math.exp(x) / len(z) for x in z],
         "the base is e = 2.718…, not 2: use math.exp": lambda z: divided([2**x for x in z]),
         "that is the sigmoid, which looks at each logit alone": lambda z: [1 / (1 + math.exp(-x)) for x in z],
-        "that gives all to the best; softmax leaves a share to each": lambda z: [
-            float(x == max(z)) for x in z
-        ],
+        "that gives all to the best; softmax leaves a share to each": lambda z: [float(x == max(z)) for x in z],
         "softmax was applied twice": lambda z: soft(soft(z)),
         "rounded probabilities no longer sum to 1: do not round": lambda z: [round(p, 2) for p in soft(z)],
         "raise e to each logit before you divide by the sum": lambda z: [x / sum(z) for x in z],
@@ -121,18 +109,12 @@ def softmax(logits: list[float]) -> list[float]:
     why="A model that has learned nothing starts at this loss; one that starts far above it is broken.",
     cases=[(5,), (1000,), (50257,)],
     wrong={
-        "the minus is missing: the logarithm of a probability is negative, surprise is not": lambda V: (
-            math.log(1 / V)
-        ),
+        "the minus is missing: the logarithm of a probability is negative, surprise is not": lambda V: math.log(1 / V),
         "that is in bits. A nat uses the natural logarithm, math.log": math.log2,
         "that is the logarithm to base 10; the loss uses the natural one, math.log": math.log10,
         "that is the probability of the right token; the loss is the surprise at it, −ln p": lambda V: 1 / V,
-        "the surprise at the right token is −ln p, not −p ln p: it is met every time": lambda V: (
-            math.log(V) / V
-        ),
-        "the loss is the mean over the tokens of a text, not a sum over the vocabulary": lambda V: (
-            V * math.log(V)
-        ),
+        "the surprise at the right token is −ln p, not −p ln p: it is met every time": lambda V: math.log(V) / V,
+        "the loss is the mean over the tokens of a text, not a sum over the vocabulary": lambda V: V * math.log(V),
         "that is the share of wrong guesses; the loss is the surprise, −ln p": lambda V: 1 - 1 / V,
         "that is how many tokens there are to choose from; the loss is its logarithm": lambda V: V,
         "that is the loss of guessing among 1000 tokens: use the argument": lambda V: math.log(1000),
@@ -160,9 +142,7 @@ def at(place: int, size: int, number: float = 1) -> list[float]:
     wrong={
         "places are counted from 0, so that id 0 is the first": lambda token, V: at(token - 1, V),
         "the 1 is one place too far: the place is the id itself": lambda token, V: at(token + 1, V),
-        "the number at the place is 1 for every token; the id only says where": lambda token, V: at(
-            token, V, token
-        ),
+        "the number at the place is 1 for every token; the id only says where": lambda token, V: at(token, V, token),
         "the 1 is missing": lambda token, V: [0] * V,
         "exactly one number is 1": lambda token, V: [1] * V,
         "exactly one number is 1, and here it is all up to the token": (
@@ -263,9 +243,7 @@ def name(sense: Any) -> str:
     also_right=[lambda: DECODERS | {"A": " Encoder-Decoder "}],
     wrong={
         "A does not speak of the output layer": lambda: DECODERS | {"A": "output layer"},
-        "A does not speak of the decoder-only": lambda: (
-            DECODERS | {"A": "decoder-only", "D": "encoder–decoder"}
-        ),
+        "A does not speak of the decoder-only": lambda: DECODERS | {"A": "decoder-only", "D": "encoder–decoder"},
         "5000 · 1000 + 1000": lambda: DECODERS | {"B": "decoder-only"},
         "it makes text of ids": lambda: DECODERS | {"C": "output layer"},
         "the whole model is one part": lambda: DECODERS | {"D": "encoder-decoder"},

@@ -67,9 +67,7 @@ def _embedding_gradient_of_a_batch(answer: Callable[[Tensor, Tensor, int], Tenso
     if (wrong := _not_of_shape(value, (7, 4), "for a batch of ids (2, 3), 7 tokens and d = 4")) is not None:
         return wrong
     if not torch.equal(upstream, kept):
-        return (
-            "the upstream gradient was changed in place: the layers before it still need it. Work on a copy."
-        )
+        return "the upstream gradient was changed in place: the layers before it still need it. Work on a copy."
     if not _close(value, _embedding_gradient(ids, upstream, 7)):
         return "one row of ids is right, a batch of shape (2, 3) is not: sum over all positions of all rows."
     return None
@@ -113,12 +111,8 @@ def _temperature_mistake(value: Tensor, logits: Tensor, temperature: float) -> s
         "the logits were multiplied by the temperature. Divide: a low temperature makes the peaks higher": (
             torch.softmax(logits * temperature, -1)
         ),
-        "the temperature changed nothing: divide the logits by it, before the softmax": torch.softmax(
-            logits, -1
-        ),
-        "the softmax came first and the division after it, so the row no longer sums to 1": torch.softmax(
-            logits, -1
-        )
+        "the temperature changed nothing: divide the logits by it, before the softmax": torch.softmax(logits, -1),
+        "the softmax came first and the division after it, so the row no longer sums to 1": torch.softmax(logits, -1)
         / temperature,
         "you divided the probabilities and took a softmax of them again: divide the logits, one softmax": (
             torch.softmax(torch.softmax(logits, -1) / temperature, -1)
@@ -128,9 +122,7 @@ def _temperature_mistake(value: Tensor, logits: Tensor, temperature: float) -> s
         "e to the power of the logits, but not divided by the sum of the row": scaled.exp(),
         "each logit was divided by the sum of the row; softmax takes e to the power of each first": scaled
         / scaled.sum(-1, keepdim=True),
-        "that is sigmoid, which judges each word alone. The words compete: use softmax": torch.sigmoid(
-            scaled
-        ),
+        "that is sigmoid, which judges each word alone. The words compete: use softmax": torch.sigmoid(scaled),
     }
     for sentence, wrong in mistakes.items():
         if _close(value, wrong):
@@ -219,9 +211,7 @@ def _top_p_at_random(answer: Callable[[Tensor, float], Tensor]) -> str | None:
         expected = _nucleus_of(words, 0.9)
         value = answer(words.clone(), 0.9)
         if _not_of_shape(value, (size,), "") is not None or not _close(value, expected):
-            return (
-                f"four words are right, {size} random ones with p = 0.9 are not. Does it hold for any number?"
-            )
+            return f"four words are right, {size} random ones with p = 0.9 are not. Does it hold for any number?"
     return None
 
 
@@ -241,9 +231,7 @@ def top_k(answer: Callable[[Tensor, int], Tensor]) -> str | None:
         kept = logits.topk(k).indices
         expected = torch.full((5,), -torch.inf).scatter(0, kept, logits[kept])
         if not _same_logits(value, expected):
-            shown = (
-                f"for (1, −2, 3, 0.5, −1) and k = {k} your answer is {_row(value)}, expected {_row(expected)}"
-            )
+            shown = f"for (1, −2, 3, 0.5, −1) and k = {k} your answer is {_row(value)}, expected {_row(expected)}"
             return f"{shown}: {_top_k_mistake(value, logits, k, expected)}."
     return _top_k_with_ties(answer)
 
@@ -491,9 +479,7 @@ def _ids(value: Any) -> tuple[list[int] | None, str | None]:
 
 
 def _close(value: Tensor, expected: Tensor) -> bool:
-    return value.shape == expected.shape and torch.allclose(
-        value.detach().float(), expected.float(), atol=1e-4
-    )
+    return value.shape == expected.shape and torch.allclose(value.detach().float(), expected.float(), atol=1e-4)
 
 
 def _same_logits(value: Any, expected: Tensor) -> bool:

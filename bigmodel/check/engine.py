@@ -126,9 +126,7 @@ def readers_line(error: BaseException, drive: Function | None = None) -> str:
     line, step = "", error.__traceback__
     while step is not None:
         file = step.tb_frame.f_code.co_filename
-        if not file.startswith(NOT_THE_READERS) and step.tb_frame.f_code is not getattr(
-            drive, "__code__", None
-        ):
+        if not file.startswith(NOT_THE_READERS) and step.tb_frame.f_code is not getattr(drive, "__code__", None):
             line = textwrap.shorten(linecache.getline(file, step.tb_lineno), 90, placeholder=" …") or "?"
         step = step.tb_next
     return line
@@ -191,9 +189,7 @@ class Exercise:
     def given(self, arguments: Sequence[Any]) -> str:
         """How an input reads: for T = 5 and w = 3."""
         texts = [(name, written(value)) for name, value in zip(self.names, arguments, strict=False)]
-        both = [
-            f"{name} {text}" if text.startswith("of shape") else f"{name} = {text}" for name, text in texts
-        ]
+        both = [f"{name} {text}" if text.startswith("of shape") else f"{name} = {text}" for name, text in texts]
         return f"for {listed(both)} " if both else ""
 
     @cached_property
@@ -214,9 +210,7 @@ class Exercise:
             return say("unfinished", given=given)
         if isinstance(error, Unusable):
             value, error = error.args
-            return say(
-                "unusable", given=given, value=described(value), error=f"{type(error).__name__}: {error}"
-            )
+            return say("unusable", given=given, value=described(value), error=f"{type(error).__name__}: {error}")
         message = textwrap.shorten(str(error), 200, placeholder=" …").rstrip(".")
         words = ": ".join(filter(None, [type(error).__name__, message]))
         text, line = say("error", given=given, error=words), readers_line(error)
@@ -356,9 +350,7 @@ class Compared(Exercise):
         found = self.outcomes(answer, self.seconds)
         if is_untouched(found[0].error):
             raise Untried
-        wrong = (
-            case for case, outcome in enumerate(found) if not self.is_right(outcome, self.expected[case])
-        )
+        wrong = (case for case, outcome in enumerate(found) if not self.is_right(outcome, self.expected[case]))
         case = next(wrong, None)
         if case is not None:
             return self.difference(answer, found, case)

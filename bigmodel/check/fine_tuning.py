@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bigmodel.check.engine import exercise
+from bigmodel.check.values import written
 from bigmodel.model import BigModel
 from bigmodel.schedule import cosine, polynomial
 
@@ -143,21 +144,12 @@ def of_probabilities(model: nn.Module, batch: Batch) -> Tensor:
     return F.cross_entropy(model(batch[0]).softmax(-1).flatten(0, 1), batch[1].flatten())
 
 
-def a_training(schedule: Schedule, texts: Sequence[Sequence[int]], momentum: float = 0) -> Callable[[], Any]:
-    """What makes the arguments of a training anew: a table of logits for model, and a batch of each text."""
-    rows = [torch.tensor([text]) for text in texts]
-
-    def arguments() -> tuple[Any, ...]:
-        table = torch.tensor([[0.5, -1, 0.2], [1, 0.3, -0.4], [0, 0.7, 0.1]])
-        model = nn.Embedding.from_pretrained(table, freeze=False)
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.7, momentum=momentum)
-        return model, optimizer, [(row[:, :-1], row[:, 1:]) for row in rows], schedule
-
-    return arguments
-
-
-def trained(answer: Callable[..., Any], model: nn.Module, optimizer: Any, batches: Any, schedule: Schedule) -> Any:
-    """The losses, and the weights that the training left behind."""
+def trained(answer: Callable[..., Any], texts: Sequence[Sequence[int]], schedule: Schedule, momentum: float) -> Any:
+    """The losses, and the weights that the training of a table of logits left behind; each text is a batch."""
+    table = torch.tensor([[0.5, -1, 0.2], [1, 0.3, -0.4], [0, 0.7, 0.1]])
+    model = nn.Embedding.from_pretrained(table, freeze=False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.7, momentum=momentum)
+    batches = [(torch.tensor([text[:-1]]), torch.tensor([text[1:]])) for text in texts]
     found = answer(model, optimizer, batches, schedule)
     return found if found is None else {"the list that you return": found, **model.state_dict()}
 
@@ -215,13 +207,14 @@ def rising(t: int) -> float:
     ),
     why="This loop trains everything that follows, and a schedule is nothing but the function that it asks.",
     cases=[
-        a_training(halving, [[0, 1, 2], [1, 0, 2], [2, 2, 1], [0, 2, 0]]),
-        a_training(rising, [[2, 0, 1, 1], [0, 1, 0, 2], [1, 1, 2, 0]], momentum=0.9),
-        a_training(halving, [[1, 2, 1], [2, 1, 0]]),
+        ([[0, 1, 2], [1, 0, 2], [2, 2, 1], [0, 2, 0]], halving, 0),
+        ([[2, 0, 1, 1], [0, 1, 0, 2], [1, 1, 2, 0]], rising, 0.9),
+        ([[1, 2, 1], [2, 1, 0]], halving, 0),
     ],
     drive=trained,
-    given=lambda model, optimizer, batches, schedule: (
-        f"for {len(batches)} batches and rates that {'halve' if schedule is halving else 'rise'},"
+    given=lambda texts, schedule, momentum: (
+        f"for {len(texts)} batches, a schedule of {', '.join(written(schedule(t)) for t in range(len(texts)))} and "
+        f"momentum {written(momentum)}"
     ),
     wrong={
         "every step had the first rate: ask schedule(t) anew at each step": loop(lambda schedule, t: schedule(0)),
@@ -231,9 +224,10 @@ def rising(t: int) -> float:
         "the rate is written after the step, so that each step has the rate of the one before":
             loop(lambda schedule, t: schedule(t - 1) if t else 0.7),
         "the gradients add up from step to step: empty them with optimizer.zero_grad()": loop(forget=False),
-        "nothing has moved: is there a step, and no zero_grad between backward and step?": loop(move=False),
+        "nothing has moved: optimizer.step() is missing, or zero_grad stands between backward and step":
+            loop(move=False),
         "it climbs: the loss was made larger": loop(uphill=True),
-        "it ended after the first batch: does the return stand inside the loop?": loop(only=1),
+        "it ended after the first batch: the return has to stand after the loop": loop(only=1),
         "the last batch is missing": loop(only=-1),
         "softmax was taken before cross_entropy, which takes its own": loop(loss_of=of_probabilities),
         "these are the losses after each update: note the loss that the step was made with": loop(late=True),
@@ -437,11 +431,6 @@ def sgd(parameters: Any, lr: float, momentum: float, weight_decay: float, **more
     return torch.optim.SGD(parameters, lr=lr, momentum=momentum, weight_decay=weight_decay, **more)
 
 
-def at_rate_nothing(model: BigModel, lr: float, *more: float) -> torch.optim.SGD:
-    groups = [{"params": list(model.decoder.parameters())}, {"params": list(model.encoder.parameters()), "lr": 0.0}]
-    return sgd(groups, lr, *more)
-
-
 def held_without_gradient(model: BigModel, *settings: float) -> torch.optim.SGD:
     model.encoder.requires_grad_(False)
     return sgd(model.parameters(), *settings)
@@ -474,10 +463,10 @@ def freed_and_chosen(model: BigModel, *settings: float) -> torch.optim.SGD:
     cases=[(0.1, 0.9, 0.01), (0.25, 0.5, 0.2)],
     drive=three_steps,
     wrong={
-        "the optimizer holds the encoder too: leave it out": lambda model, *s: sgd(model.parameters(), *s),
+        "the optimizer holds the encoder too, and a rate of 0 for it does not last, as a schedule writes every group's":
+            lambda model, *s: sgd(model.parameters(), *s),
         "that trains the encoder; the decoder is what should learn":
             lambda model, *s: sgd(model.encoder.parameters(), *s),
-        "a group of its own with rate 0 does not last: a schedule writes the rate of every group": at_rate_nothing,
         "the encoder asks for no gradient any more, but the one from before is still there, and the optimizer holds it":
             held_without_gradient,
         "its gradient is 0, but weight decay moves what an optimizer holds all the same": gradients_of_nothing,

@@ -30,12 +30,8 @@ def perplexity(answer: Callable[[np.ndarray], float]) -> str | None:
         "that is 1 / mean of the probabilities. Take the mean of the surprises: the one 1/8 must count in full": (
             1 / p.mean()
         ),
-        "that is the mean of 1/p. Take the mean of −ln p first, and the exponential once, at the end": (
-            (1 / p).mean()
-        ),
-        "the minus is missing: the logarithm of a probability is negative, so a surprise is −ln p": math.exp(
-            -nats
-        ),
+        "that is the mean of 1/p. Take the mean of −ln p first, and the exponential once, at the end": ((1 / p).mean()),
+        "the minus is missing: the logarithm of a probability is negative, so a surprise is −ln p": math.exp(-nats),
         "you took the logarithm to base 2 and the exponential to base e: e goes with ln, 2 with log2": math.exp(
             nats / LN_2
         ),
@@ -87,8 +83,7 @@ def cross_entropy(answer: Callable[[Tensor, Tensor], Tensor]) -> str | None:
     mistakes = {
         "the minus is missing: the logarithm of a probability is negative, and a loss is not": -right,
         "that is the sum over the rows: divide by N, here 2": 2 * right,
-        "you divided by all N · V entries: the sum over classes is a sum, the mean is over the N rows": right
-        / 3,
+        "you divided by all N · V entries: the sum over classes is a sum, the mean is over the N rows": right / 3,
         "you divided by the number of classes: the mean is over the N rows": 2 * right / 3,
         "`[:, targets]` takes every target in every row: use `[torch.arange(N), targets]`": (
             logits.logsumexp(-1).mean().item() - logits[:, targets].mean().item()
@@ -107,9 +102,7 @@ def cross_entropy(answer: Callable[[Tensor, Tensor], Tensor]) -> str | None:
         "softmax stands twice: these are logits, and log-sum-exp is all the softmax that they need": (
             F.cross_entropy(p, targets).item()
         ),
-        "that is −z of what came: the log-sum-exp of its row is missing": (
-            -logits[rows, targets].mean().item()
-        ),
+        "that is −z of what came: the log-sum-exp of its row is missing": (-logits[rows, targets].mean().item()),
         "that is the log-sum-exp alone: subtract the logit of what came": logits.logsumexp(-1).mean().item(),
     }
     given = "for the logits (ln 4, ln 2, ln 2) and (0, 0, ln 2) with the targets 1 and 2"
@@ -176,9 +169,7 @@ def gradient(answer: Callable[[Tensor, Tensor], Tensor]) -> str | None:
     every_target = (p - y.amax(0)) / 2
     mistakes = {
         "`[:, targets]` takes every target in every row: use `[torch.arange(N), targets]`": every_target,
-        "this is y − p: it points downhill. The gradient points uphill, p − y, and the optimizer subtracts it": (
-            y - p
-        )
+        "this is y − p: it points downhill. The gradient points uphill, p − y, and the optimizer subtracts it": (y - p)
         / 2,
         "the loss is the mean over the rows, so each row's gradient is divided by N, here 2": p - y,
         "this is y − p, and not divided by N: the gradient of the mean loss is (p − y) / N": y - p,
@@ -186,9 +177,7 @@ def gradient(answer: Callable[[Tensor, Tensor], Tensor]) -> str | None:
         "you divided by the number of tokens: the mean is over the N rows, here 2": (p - y) / 3,
         "this is p alone: at the target subtract 1": p / 2,
         "this is p alone: at the target subtract 1, then divide by N": p,
-        "this is the derivative for p, −1/p at the target: carry it on through softmax, to the logits": (
-            -y / p / 2
-        ),
+        "this is the derivative for p, −1/p at the target: carry it on through softmax, to the logits": (-y / p / 2),
         "softmax went over the wrong axis: each row must sum to 1 (dim=-1)": (logits.softmax(0) - y) / 2,
         "y is the id of the target here: it must be one-hot, 1 at the target and 0 elsewhere": (
             p - targets.unsqueeze(1)
@@ -240,8 +229,7 @@ def masked_mean(answer: Callable[[Tensor, Tensor], Tensor]) -> str | None:
     mistakes = {
         "the padding is in the mean: the two losses of 9 belong to no token": 28 / 6,
         "the padding is in the sum: 9 + 9 belong to no token": 28 / 4,
-        "you counted the padding in the number of tokens: divide by the 4 targets that count, not by 6": 10
-        / 6,
+        "you counted the padding in the number of tokens: divide by the 4 targets that count, not by 6": 10 / 6,
         "that is the mean of the rows' means: a short row would count as much as a long one": 3.0,
         "you left out token 0 as well: only −100 marks what does not count": 8 / 3,
         "you left out token 0, and counted the padding": 26 / 5,
@@ -373,9 +361,7 @@ def _compare(value: float, right: float, mistakes: Mapping[str, float], given: s
 def _wrong_tensor(value: Any, shape: tuple[int, ...]) -> str | None:
     if not isinstance(value, Tensor):
         kind = "nothing" if value is None else _kind(value)
-        return (
-            f"your function returned {kind}, expected a tensor of shape {shape}, one number for each logit."
-        )
+        return f"your function returned {kind}, expected a tensor of shape {shape}, one number for each logit."
     if tuple(value.shape) != shape:
         return f"your gradient has the shape {tuple(value.shape)}, but the logits have {shape}: one number for each."
     return None

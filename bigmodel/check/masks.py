@@ -72,13 +72,9 @@ def looks_ahead(answer: Callable[[Model, Tensor], int]) -> str | None:
         except (RuntimeError, ValueError, IndexError) as error:
             if mixing.any():
                 raise
-            return (
-                f"{name} stops your function with {type(error).__name__}: {error}. Nothing moves: return 0."
-            )
+            return f"{name} stops your function with {type(error).__name__}: {error}. Nothing moves: return 0."
         if not torch.equal(kept, ids):
-            return (
-                "the ids were changed in place: the next token is then tried on another text. Change a clone."
-            )
+            return "the ids were changed in place: the next token is then tried on another text. Change a clone."
         if (wrong := _wrong_reach(value, expected, name)) is not None:
             return wrong
     return None
@@ -98,9 +94,7 @@ def _mixes(mixing: Tensor) -> Model:
 
 
 def _one(t: int, j: int) -> Tensor:
-    return torch.zeros(8, 8, dtype=torch.float64).index_put(
-        (torch.tensor(t), torch.tensor(j)), torch.ones(()).double()
-    )
+    return torch.zeros(8, 8, dtype=torch.float64).index_put((torch.tensor(t), torch.tensor(j)), torch.ones(()).double())
 
 
 def _two_leaks() -> Tensor:
@@ -167,8 +161,7 @@ def may_look(answer: Callable[[Tensor], Tensor]) -> str | None:
             "nobody looks at padding, but the future is in view. Combine it with the causal mask": (
                 keys & everywhere | itself
             ),
-            "the future is hidden, but words look at padding: hide the keys that are padding": causal
-            & everywhere,
+            "the future is hidden, but words look at padding: hide the keys that are padding": causal & everywhere,
             "you hid the padding's rows instead of its columns. Which keys are padding decides: padding[:, None, :]": (
                 causal & queries & everywhere | itself
             ),
@@ -186,8 +179,7 @@ def may_look(answer: Callable[[Tensor], Tensor]) -> str | None:
             "rows and columns are both hidden. Words may be seen by padding, there is no harm in it; only keys count": (
                 causal & keys & queries | itself
             ),
-            "joined with | where & belongs: a key must be both, not ahead and no padding": causal
-            | keys & everywhere,
+            "joined with | where & belongs: a key must be both, not ahead and no padding": causal | keys & everywhere,
         }
         if (wrong := _wrong_mask(value, expected, given, mistakes)) is not None:
             return wrong
@@ -217,12 +209,8 @@ def answer_targets(answer: Callable[[Tensor, int], Tensor]) -> str | None:
         value = answer(kept, prompt_length)
         given = f"for ids {_row(ids)} and a prompt of {prompt_length}"
         if not torch.equal(kept, ids):
-            return (
-                f"{given} the ids themselves were changed: ids[1:] is a view of them. Take ids[1:].clone()."
-            )
-        expected = torch.tensor(
-            [ids[t + 1].item() if t + 1 >= prompt_length else -100 for t in range(len(ids) - 1)]
-        )
+            return f"{given} the ids themselves were changed: ids[1:] is a view of them. Take ids[1:].clone()."
+        expected = torch.tensor([ids[t + 1].item() if t + 1 >= prompt_length else -100 for t in range(len(ids) - 1)])
         if (wrong := _wrong_targets(value, ids, prompt_length, expected, given)) is not None:
             return wrong
     return None
@@ -246,9 +234,7 @@ def _wrong_targets(value: Any, ids: Tensor, n: int, expected: Tensor, given: str
         "one place too many is off. The prompt's last token predicts the first of the answer, and that counts": (
             shifted.masked_fill(hidden < n, -100)
         ),
-        "one place too few is off: a token of the prompt still counts": shifted.masked_fill(
-            hidden < n - 2, -100
-        ),
+        "one place too few is off: a token of the prompt still counts": shifted.masked_fill(hidden < n - 2, -100),
         "the answer is off, and the prompt counts. It is the other way round": shifted.masked_fill(
             hidden >= n - 1, -100
         ),
@@ -256,9 +242,7 @@ def _wrong_targets(value: Any, ids: Tensor, n: int, expected: Tensor, given: str
         "they are not shifted. The target at t is the token that follows input t: ids[1:]": (
             ids[:-1].masked_fill(hidden < n, -100)
         ),
-        "not shifted either, and off by one: the target at t is ids[t + 1]": ids[:-1].masked_fill(
-            hidden < n - 1, -100
-        ),
+        "not shifted either, and off by one: the target at t is ids[t + 1]": ids[:-1].masked_fill(hidden < n - 1, -100),
         "0 is the id of a token, and the loss would count it. What it leaves out is −100": (
             shifted.masked_fill(hidden < n - 1, 0)
         ),
@@ -285,8 +269,7 @@ def packed(answer: Callable[[Tensor], Tensor]) -> str | None:
         mistakes = {
             "the texts are apart, but inside a text the future is in view: & the causal mask": same,
             "causal, but the second text looks at the first: compare the numbers of the texts": full.tril(),
-            "joined with | where & belongs: a key must be both, in the same text and not ahead": same
-            | full.tril(),
+            "joined with | where & belongs: a key must be both, in the same text and not ahead": same | full.tril(),
             "each position looks at the other texts: == instead of !=": ~same & full.tril(),
             "the first text alone is kept apart: the others must be, too": full.tril()
             & (first_text[:, None] == first_text),
@@ -320,9 +303,7 @@ def _wrong_positions(value: Any, padding: Tensor, given: str) -> str | None:
     if value.shape != padding.shape:
         return f"{given} the shape is {tuple(value.shape)}, expected {tuple(padding.shape)}: a position for each token."
     if value.is_floating_point() or value.dtype == torch.bool:
-        return (
-            f"your positions are {value.dtype}, but they choose rows of a table: whole numbers (torch.long)."
-        )
+        return f"your positions are {value.dtype}, but they choose rows of a table: whole numbers (torch.long)."
     length, real = padding.shape[1], ~padding
     expected = torch.tensor([[sum(row[:t].tolist()) for t in range(length)] for row in real])
     shown = f"{given} your positions are {value.tolist()}"

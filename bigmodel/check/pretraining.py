@@ -38,9 +38,7 @@ def _wrong_windows(given: Any, ids: list[int], length: int) -> str | None:
     if not isinstance(given, tuple | list) or len(given) != 2:
         return f"your function returned {_short(given)}, but two lists are asked for: return inputs, targets."
     try:
-        inputs, targets = (
-            [[int(token) for token in window] for window in windows] for windows in map(_plain, given)
-        )
+        inputs, targets = ([[int(token) for token in window] for window in windows] for windows in map(_plain, given))
     except (TypeError, ValueError):
         return f"each of the two must be a list of windows, and each window a list of ids; yours are {_short(given)}."
     starts = range(0, len(ids) - length, length)
@@ -57,9 +55,7 @@ def _wrong_windows(given: Any, ids: list[int], length: int) -> str | None:
             "leave out a window at the end that is not whole, or has no last target."
         )
     if len(inputs) != len(targets):
-        return (
-            f"there are {len(inputs)} windows of inputs, but {len(targets)} of targets: they come in pairs."
-        )
+        return f"there are {len(inputs)} windows of inputs, but {len(targets)} of targets: they come in pairs."
     if targets == inputs:
         return "targets equal the inputs. A model would learn to repeat what it sees; move the targets one token on."
     if inputs == good_targets and targets == good_inputs:
@@ -115,8 +111,7 @@ def training_step(answer: Callable[..., Any]) -> str | None:
         optimizer.events.clear()
         given = answer(model, optimizer, inputs.clone(), targets.clone())
         moved = max(
-            (a - b).abs().max().item()
-            for a, b in zip(right_model.parameters(), model.parameters(), strict=True)
+            (a - b).abs().max().item() for a, b in zip(right_model.parameters(), model.parameters(), strict=True)
         )
         wrong = _wrong_loss(given, right, before, targets, right_model(inputs).detach())
         wrong = wrong or (_wrong_events(optimizer.events, number, moved) if moved > 1e-5 else None)
@@ -156,16 +151,10 @@ def _wrong_loss(given: Any, right: float, before: Tensor, targets: Tensor, after
         return None
     flat, wanted = before.flatten(0, 1), targets.flatten()
     guesses = {
-        F.cross_entropy(
-            flat.softmax(-1), wanted
-        ).item(): "cross_entropy takes the softmax itself: give it logits",
-        F.cross_entropy(
-            flat, wanted, reduction="sum"
-        ).item(): "that is the sum over the tokens: take the mean",
+        F.cross_entropy(flat.softmax(-1), wanted).item(): "cross_entropy takes the softmax itself: give it logits",
+        F.cross_entropy(flat, wanted, reduction="sum").item(): "that is the sum over the tokens: take the mean",
         F.cross_entropy(after.flatten(0, 1), wanted).item(): "that is the loss after the update",
-        F.nll_loss(
-            flat, wanted
-        ).item(): "nll_loss wants log-probabilities, and was given logits: use cross_entropy",
+        F.nll_loss(flat, wanted).item(): "nll_loss wants log-probabilities, and was given logits: use cross_entropy",
         F.nll_loss(
             flat.softmax(-1), wanted
         ).item(): "nll_loss wants log-probabilities, not probabilities: use cross_entropy",
@@ -267,15 +256,11 @@ def _wrong_stop(given: Any, right: int, looked: int, losses: list[float], patien
             f"you returned {given}, but number {right} is better ({losses[right]} against {losses[given]}), and came "
             f"before {patience} in a row were not below the best: each new best starts the count anew."
         )
-    return (
-        f"you returned {given}, and the best that may be seen is number {right}; of equals, keep the first."
-    )
+    return f"you returned {given}, and the best that may be seen is number {right}; of equals, keep the first."
 
 
 def _draw_stop(plot: Any, losses: list[float], given: Any, right: int) -> None:
-    ax = plot.axes(
-        "Your choice beside the right one", "number of the measurement", "validation loss", height=2.6
-    )
+    ax = plot.axes("Your choice beside the right one", "number of the measurement", "validation loss", height=2.6)
     ax.plot(losses, "o-", color=plot.INK, markersize=4)
     ax.plot(right, losses[right], "o", color=plot.GREEN, markersize=14, fillstyle="none", label="right")
     if isinstance(given, int) and 0 <= given < len(losses):
@@ -364,9 +349,7 @@ def momentum_step(answer: Callable[..., Any]) -> str | None:
     kept = torch.tensor([1.0, -2.0])
     result = answer(kept, torch.zeros(2), torch.tensor([1.0, 4.0]), 0.5, 0.9)
     if not torch.equal(kept, torch.tensor([1.0, -2.0])):
-        return (
-            "Your function changed the weight that it was given: write weight = weight − …, not weight -= …"
-        )
+        return "Your function changed the weight that it was given: write weight = weight − …, not weight -= …"
     if not torch.allclose(torch.as_tensor(result[0]), torch.tensor([0.5, -4.0])):
         return f"For the weights [1, −2] the result is [0.5, −4], and yours is {_short(result[0])}: each by itself."
     for _ in range(2):
@@ -376,9 +359,7 @@ def momentum_step(answer: Callable[..., Any]) -> str | None:
     return None
 
 
-def _momentum(
-    weight: float, velocity: float, gradient: float, rate: float, beta: float
-) -> tuple[float, float]:
+def _momentum(weight: float, velocity: float, gradient: float, rate: float, beta: float) -> tuple[float, float]:
     velocity = beta * velocity + gradient
     return weight - rate * velocity, velocity
 
@@ -456,19 +437,11 @@ def _why_unigram(given: float, training: list[int], fresh: list[int], size: int)
             -right: "A surprise is −ln p: the sign is missing.",
             right * tokens: "That is the sum over the fresh tokens: take the mean.",
             math.exp(right): "That is the perplexity, e to the loss.",
-            float(
-                -(shares * np.log(shares)).sum()
-            ): "That weighs each token by its share in the training text: "
+            float(-(shares * np.log(shares)).sum()): "That weighs each token by its share in the training text: "
             "take the mean over the fresh tokens.",
-            float(
-                -np.log(shares).mean()
-            ): "That is the mean over the vocabulary: take it over the fresh tokens.",
-            float(
-                -np.log(shares[fresh].mean())
-            ): "That is −ln of the mean probability; the loss is the mean of −ln.",
-            _unigram(
-                fresh, fresh, size
-            ): "The counts are of the fresh text itself, which may only be tested on.",
+            float(-np.log(shares).mean()): "That is the mean over the vocabulary: take it over the fresh tokens.",
+            float(-np.log(shares[fresh].mean())): "That is −ln of the mean probability; the loss is the mean of −ln.",
+            _unigram(fresh, fresh, size): "The counts are of the fresh text itself, which may only be tested on.",
             float(
                 -np.log(counts / len(training))[fresh].mean()
             ): "The shares do not add up to 1: divide by the sum of the counts with the ones added.",

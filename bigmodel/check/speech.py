@@ -75,14 +75,10 @@ class Verdict:
     text: str
 
     def __repr__(self) -> str:
-        return textwrap.fill(
-            f"{self.mark} {self.text}".strip(), 100, break_long_words=False, break_on_hyphens=False
-        )
+        return textwrap.fill(f"{self.mark} {self.text}".strip(), 100, break_long_words=False, break_on_hyphens=False)
 
     def _repr_html_(self) -> str:
-        colour = {"✓": "#009e73", "✗": "#d55e00"}.get(
-            self.mark, "#8a8a8a"
-        )  # 3.4 : 1 and more on white and on black
+        colour = {"✓": "#009e73", "✗": "#d55e00"}.get(self.mark, "#8a8a8a")  # 3.4 : 1 and more on white and on black
         text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(self.text, quote=False))
         return (
             f'<div style="max-width:46em; line-height:1.5; padding-left:.8em; border-left:4px solid {colour}; '

@@ -96,12 +96,8 @@ def _decode_mistake(value: str, ids: Sequence[int], merges: Sequence[tuple[int, 
     mistakes = {
         above: "each byte was made a character of its own (chr, latin-1). Collect all bytes, then decode UTF-8 once",
         alone: "each token was decoded by itself, and a character may be spread over several. Join all bytes first",
-        data.decode(
-            "utf-8", "ignore"
-        ): 'bytes that are no character were left out; errors="replace" shows � for them',
-        _decoded(
-            ids, merges, turned=True
-        ): "the sides of a merge are the wrong way round: first left, then right",
+        data.decode("utf-8", "ignore"): 'bytes that are no character were left out; errors="replace" shows � for them',
+        _decoded(ids, merges, turned=True): "the sides of a merge are the wrong way round: first left, then right",
         "".join(chr(token) for token in ids): "ids are no characters: an id below 256 is a byte",
         data.decode("ascii", "replace"): "these bytes are UTF-8, not ASCII",
         _decoded([token for token in ids if token < 256], []): "ids from 256 on were left out",
@@ -138,9 +134,7 @@ def encode(answer: Callable[[bytes, list[tuple[bytes, bytes]]], list[bytes]]) ->
         given = list(merges)
         value = answer(piece, given)
         if given != merges:
-            return (
-                "your function changed the list of merges, which the next piece needs again: work on a copy."
-            )
+            return "your function changed the list of merges, which the next piece needs again: work on a copy."
         shown = f"for {piece!r} with the merges {_pairs(merges)}"
         if (wrong := _no_tokens(value, shown)) is not None:
             return wrong
@@ -295,9 +289,7 @@ def _encode_mistake(
             return sentence
     if left_over := [pair for pair in pairwise(value) if pair in merges]:
         left, right = left_over[0]
-        return (
-            f"{_row([left])} and {_row([right])} still stand side by side, and the list has a merge for them"
-        )
+        return f"{_row([left])} and {_row([right])} still stand side by side, and the list has a merge for them"
     return "of the pairs that are in the piece, merge the one that stands first in the list, and look again"
 
 
@@ -319,8 +311,7 @@ def bytes_per_token(answer: Callable[[list[str], Encode], float]) -> str | None:
     tokens = sum(len(_by_fours(text)) for text in texts)
     each = [len(text.encode()) / len(_by_fours(text)) for text in texts]
     mistakes = {
-        "that is characters a token: 钥 is one character, and three bytes. Use len(text.encode())": length
-        / tokens,
+        "that is characters a token: 钥 is one character, and three bytes. Use len(text.encode())": length / tokens,
         "that is turned around, tokens a byte": tokens / size,
         "that is tokens a character": tokens / length,
         "that is the mean of the texts' own ratios, in which a short text counts as much as a long one. Divide the "
@@ -374,9 +365,7 @@ def ranking(answer: Callable[[Mapping[str, tuple[float, int, int]]], Any]) -> st
         models = {name: (3 * chance.random(), int(900 * chance.random()) + 100, 2000) for name in "abcdef"}
         right = sorted(models, key=lambda name: models[name][0] * models[name][1])
         if list(answer(dict(models))) != right:
-            return (
-                f"four models are right, {models} are not: expected {right}. Use nats a token times tokens."
-            )
+            return f"four models are right, {models} are not: expected {right}. Use nats a token times tokens."
     return None
 
 

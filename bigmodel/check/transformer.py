@@ -24,9 +24,7 @@ def residual(answer: Callable[[Tensor, Function, Function], Tensor]) -> str | No
     if (wrong := _not_of_shape(value, (1, 3), "the shape of x")) is not None:
         return wrong
     if not torch.equal(given, x):
-        return (
-            "x was changed in place, but others still need it, autograd among them. Write x + …, not x += …."
-        )
+        return "x was changed in place, but others still need it, autograd among them. Write x + …, not x += …."
     expected = x + _double(_by_largest(x))
     mistakes = {
         "nothing was added to x, so the step replaces what it read": _double(_by_largest(x)),
@@ -36,8 +34,7 @@ def residual(answer: Callable[[Tensor, Function, Function], Tensor]) -> str | No
         ),
         "the norm was applied to the sum as well. x itself passes untouched": _by_largest(expected),
         "the norm came after the step. It belongs before it: step(norm(x))": x + _by_largest(_double(x)),
-        "the normalised x was passed on instead of x itself: add to x": _by_largest(x)
-        + _double(_by_largest(x)),
+        "the normalised x was passed on instead of x itself: add to x": _by_largest(x) + _double(_by_largest(x)),
         "x was passed on without what the step adds": x,
         "the step was subtracted: add it": x - _double(_by_largest(x)),
     }
@@ -64,9 +61,7 @@ def parameters(answer: Callable[[int, int, int], int]) -> str | None:
         if value != expected:
             blocks = f"{n_layer} block{'s' * (n_layer > 1)}"
             shown = f"for V = {vocab_size}, C = {n_embd} and {blocks} your answer is {value:,}"
-            return (
-                f"{shown}, expected {expected:,}: {_parameters_mistake(value, vocab_size, n_embd, n_layer)}."
-            )
+            return f"{shown}, expected {expected:,}: {_parameters_mistake(value, vocab_size, n_embd, n_layer)}."
     return None
 
 
@@ -81,8 +76,7 @@ def _parameters_mistake(value: float, vocab_size: int, n_embd: int, n_layer: int
         "the output layer has a matrix of its own, V · C, beside the embedding's": -vocab_size * n_embd,
         "the embedding and the output layer are both missing, 2 · V · C": -2 * vocab_size * n_embd,
         "this Decoder has no biases; you counted the output layer's": vocab_size,
-        "the norms are missing: two in each block and one at the end, C weights each": -(2 * n_layer + 1)
-        * n_embd,
+        "the norms are missing: two in each block and one at the end, C weights each": -(2 * n_layer + 1) * n_embd,
         "the last norm is missing, C weights after all blocks": -n_embd,
         "a block has two norms, of C weights each": -n_layer * n_embd,
         "a norm has C weights here and no biases": (2 * n_layer + 1) * n_embd,
@@ -127,9 +121,7 @@ def learning_rate(answer: Callable[[int, int, float, int], float]) -> str | None
         expected = _learning_rate(t, T, eta_0, warm_up)
         if not math.isclose(value, expected, rel_tol=1e-6, abs_tol=1e-9):
             _draw_rates(answer)
-            shown = (
-                f"for t = {t}, T = {T}, eta_0 = {eta_0:g} and warm_up = {warm_up} your answer is {value:.4g}"
-            )
+            shown = f"for t = {t}, T = {T}, eta_0 = {eta_0:g} and warm_up = {warm_up} your answer is {value:.4g}"
             return f"{shown}, expected {expected:.4g}: {_learning_rate_mistake(value, t, T, eta_0, warm_up)}."
     return None
 
@@ -152,9 +144,7 @@ def _learning_rate_mistake(value: float, t: int, T: int, eta_0: float, warm_up: 
         ),
         "the rate does not fall: from t = warm_up on it goes down to 0 at T": eta_0,
         "the rate goes on rising after the warm-up": eta_0 * (t + 1) / warm_up,
-        "the fall is one step too early: at t = warm_up the rate is still eta_0": (
-            eta_0 * (T - t - 1) / (T - warm_up)
-        ),
+        "the fall is one step too early: at t = warm_up the rate is still eta_0": (eta_0 * (T - t - 1) / (T - warm_up)),
         "the fall is one step too early, as if T were the last step: steps run from 0 to T − 1": (
             eta_0 * (T - 1 - t) / (T - 1 - warm_up)
         ),
@@ -194,8 +184,7 @@ def training_flops(answer: Callable[[int, int, int, int, int], float]) -> str | 
             "the FLOPs of one token: multiply by the tokens": 6 * weights + 12 * attention,
             "only the forward pass. Backward takes twice as much again: 6 and 12, not 2 and 4": expected / 3,
             "only the backward pass: 6 and 12, not 4 and 8": expected * 2 / 3,
-            "each weight takes an addition and a multiplication: 6, not 3": (3 * weights + 12 * attention)
-            * tokens,
+            "each weight takes an addition and a multiplication: 6, not 3": (3 * weights + 12 * attention) * tokens,
             "both an addition and a multiplication count": expected / 2,
             "attention is missing: 12 · n_layer · C · T for each token": 6 * weights * tokens,
             "attention is counted for one block, not for n_layer of them": (
@@ -277,9 +266,7 @@ def copying_head(answer: Callable[[Tensor, Sequence[tuple[int, int]]], Any]) -> 
         return f"your answer is layer {found[0]}, head {found[1]}, expected layer 1, head 2: {others[found]}."
     if found == (2, 1):
         return "your answer is (2, 1), expected (1, 2): the layer comes first, as in maps[layer, head]."
-    return (
-        f"your answer is {found}, expected (1, 2): take the head whose mean weight over the pairs is largest."
-    )
+    return f"your answer is {found}, expected (1, 2): take the head whose mean weight over the pairs is largest."
 
 
 def _maps() -> tuple[Tensor, list[tuple[int, int]], dict[tuple[int, int], str]]:

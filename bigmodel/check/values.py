@@ -28,9 +28,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple, range)):
         items = [plain(item) for item in value]
         alike = {(item.shape, item.dtype) if isinstance(item, Tensor) else None for item in items}
-        return (
-            torch.stack(items) if len(alike) == 1 and None not in alike else items or torch.zeros(0).double()
-        )
+        return torch.stack(items) if len(alike) == 1 and None not in alike else items or torch.zeros(0).double()
     return value
 
 
@@ -75,9 +73,7 @@ def unlike(value: Any, expected: Any, given: str) -> str | None:
     if isinstance(wanted, Mapping) and isinstance(found, Mapping):
         if found.keys() != wanted.keys():
             return say("keys", given=given, value=listed(found), expected=listed(wanted))
-        return next(
-            (odd for key in wanted if (odd := unlike(value[key], expected[key], f"{given}{key}: "))), None
-        )
+        return next((odd for key in wanted if (odd := unlike(value[key], expected[key], f"{given}{key}: "))), None)
     if isinstance(expected, (list, tuple)) and isinstance(value, (list, tuple)):
         if len(value) != len(expected):
             return say("number of", given=given, value=len(value), expected=len(expected))
@@ -93,9 +89,7 @@ def unlike(value: Any, expected: Any, given: str) -> str | None:
 def dtype_of(value: Any) -> str:
     if isinstance(value, (list, tuple)) and any(isinstance(item, bool) for item in value):
         return "numbers"
-    dtype = (
-        plain(value).dtype if not isinstance(value, (Tensor, np.ndarray)) else torch.as_tensor(value).dtype
-    )
+    dtype = plain(value).dtype if not isinstance(value, (Tensor, np.ndarray)) else torch.as_tensor(value).dtype
     if dtype == torch.bool:
         return "booleans"
     return "complex numbers" if dtype.is_complex else "floats" if dtype.is_floating_point else "whole numbers"

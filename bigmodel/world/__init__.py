@@ -24,6 +24,7 @@ you like, ``prefix.py`` (beginnings), ``reading.py`` (any text judged), ``tasks.
 tables in ``words/``.
 """
 
+from bigmodel.world.corner import CORNER
 from bigmodel.world.prefix import prefix_log_probability, surprises
 from bigmodel.world.program import Story, World
 from bigmodel.world.reading import Judgement, Reading, Sentence, judge, read
@@ -40,6 +41,7 @@ from bigmodel.world.tasks import (
 from bigmodel.world.telling import DIALECT, SCRIPTS, WORLD
 
 __all__ = [
+    "CORNER",
     "DIALECT",
     "SCRIPTS",
     "WORLD",

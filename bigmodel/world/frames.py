@@ -77,9 +77,7 @@ class Frame:
             longest_first = sorted(set(part.texts.values()), key=lambda words: (-len(words), words))
             return one_of(map(re.escape, longest_first), "(")
 
-        return re.compile(
-            "".join(one_of("".join(map(expression, way)) for way in choice) for choice in self.choices)
-        )
+        return re.compile("".join(one_of("".join(map(expression, way)) for way in choice) for choice in self.choices))
 
     def match(self, text: str, start: int = 0) -> tuple[int, Facts] | None:
         """Recognise this frame at ``start``, whatever its slots say.
@@ -142,10 +140,10 @@ def wordings(part: str | Slot, facts: Facts) -> list[tuple[str, Facts]]:
 def common_prefix(text: str, start: int, words: str) -> int:
     """How many characters of ``words`` stand in ``text`` at ``start``."""
     there = text[start : start + len(words)]
-    differing = (
-        length for length, (one, other) in enumerate(zip(words, there, strict=False)) if one != other
-    )
-    return next(differing, len(there))
+    for length, (one, other) in enumerate(zip(words, there, strict=False)):
+        if one != other:
+            return length
+    return len(there)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,8 +178,7 @@ class Script:
         """The same script with only the first frames of each beat, and the first ways of each choice."""
         fewer = {
             beat: tuple(
-                Frame(beat, frame.template, tuple(choice[:ways] for choice in frame.choices))
-                for frame in told[:frames]
+                Frame(beat, frame.template, tuple(choice[:ways] for choice in frame.choices)) for frame in told[:frames]
             )
             for beat, told in self.frames.items()
         }
@@ -204,9 +201,7 @@ def read_template(template: str, slots: Mapping[str, Slot]) -> tuple[Choice, ...
         return tuple(find_slot(piece[1:-1], slots) if piece[0] == "{" else piece for piece in pieces)
 
     pieces = re.findall(r"\[[^\]]*\]|[^\[]+", template)
-    return tuple(
-        tuple(map(read_way, piece[1:-1].split("|") if piece[0] == "[" else [piece])) for piece in pieces
-    )
+    return tuple(tuple(map(read_way, piece[1:-1].split("|") if piece[0] == "[" else [piece])) for piece in pieces)
 
 
 def find_slot(name: str, slots: Mapping[str, Slot]) -> Slot:

@@ -42,7 +42,10 @@ def surprises(tokens: Sequence[str], script: str = "english", world: World = WOR
 
 
 def beginnings(text: str, script: str, world: World) -> list[float]:
-    """ln of the probability that a story begins with the first n characters of ``text``, for each n from 0 on."""
+    """ln of the probability that a story begins with the first n characters of ``text``, for each n from 0 on.
+
+    One walk serves them all, because no sentence of a frame is the beginning of another sentence of it.
+    """
     p = [1.0, *(0.0 for _ in text)]
     for beat, story in world.follow(text, script):
         for end, q in agreements(text, world, beat, story):
@@ -72,5 +75,6 @@ def agreements(text: str, world: World, beat: Beat | None, story: Story) -> Iter
         for end, style, left in frame.follow(text, start, facts):
             p = style / len(script.frames[beat.name])
             for role, probabilities in outcomes.items():
-                p *= sum(probabilities[value] for value in left[role])
+                if left[role] != facts[role]:
+                    p *= sum(probabilities[value] for value in left[role])
             yield end, p

@@ -55,9 +55,7 @@ class Draw:
 
     def only(self, values: tuple[str, ...]) -> "Draw":
         """The same draw among fewer values."""
-        return replace(
-            self, weights=lambda *known: {v: w for v, w in self.weights(*known).items() if v in values}
-        )
+        return replace(self, weights=lambda *known: {v: w for v, w in self.weights(*known).items() if v in values})
 
 
 @cache
@@ -169,9 +167,7 @@ class World:
         """Put what happens in a story into words, drawing the style."""
         script = self.script(story.script)
         beats = [beat for beat in self.beats if beat.name in script.frames and beat.happens(story.meaning)]
-        frames = [
-            told[int(rng.random() * len(told))] for told in (script.frames[beat.name] for beat in beats)
-        ]
+        frames = [told[int(rng.random() * len(told))] for told in (script.frames[beat.name] for beat in beats)]
         text = script.separator.join([frame.render(story.meaning, rng) for frame in frames])
         log_p = story.log_probability + sum(script.log_probability(frame) for frame in frames)
         return Story(text, script.name, story.meaning, tuple(frames), log_p)
@@ -236,9 +232,7 @@ class World:
             ways = after
         return nats
 
-    def restrict(
-        self, frames: int | None = None, ways: int | None = None, **values: tuple[str, ...]
-    ) -> "World":
+    def restrict(self, frames: int | None = None, ways: int | None = None, **values: tuple[str, ...]) -> "World":
         """A smaller world.
 
         Args:

@@ -103,9 +103,7 @@ def read_sentences(text: str, script: str, world: World) -> Iterator[Sentence]:
         if text[start].isspace():
             start += 1
             continue
-        told = [
-            found for frame in frames if (found := understand(frame, beats[frame.beat], text, start, known))
-        ]
+        told = [found for frame in frames if (found := understand(frame, beats[frame.beat], text, start, known))]
         if told:
             end, sentence, known = min(told, key=lambda found: (len(found[1].contradicts), -found[0]))
         else:
@@ -116,13 +114,12 @@ def read_sentences(text: str, script: str, world: World) -> Iterator[Sentence]:
         start = end
 
 
-def understand(
-    frame: Frame, beat: Beat, text: str, start: int, known: Facts
-) -> tuple[int, Sentence, Facts] | None:
+def understand(frame: Frame, beat: Beat, text: str, start: int, known: Facts) -> tuple[int, Sentence, Facts] | None:
     """What this frame, found at ``start``, states: its end, the sentence, and all that is known after it."""
-    end, facts = frame.match(text, start) or (start, {})
-    if end == start or not all(facts.values()):
+    found = frame.match(text, start)
+    if found is None or not all(found[1].values()):
         return None
+    end, facts = found
     after, contradicts = dict(known), []
     for role, values in ({role: frozenset(values) for role, values in beat.when} | facts).items():
         both = after.get(role, values) & values
@@ -130,9 +127,7 @@ def understand(
             after[role] = both
         else:
             contradicts.append(role)
-    contradicts += [
-        draw.role for draw in beat.draws if draw.role not in contradicts and not narrow(draw, after)
-    ]
+    contradicts += [draw.role for draw in beat.draws if draw.role not in contradicts and not narrow(draw, after)]
     return end, Sentence(text[start:end], frame.beat, facts, tuple(contradicts)), after
 
 
@@ -141,8 +136,7 @@ def narrow(draw: Draw, known: Facts) -> bool:
     if not set(draw.given) <= known.keys():
         return True
     possible = [
-        dict(zip(draw.given, values, strict=True))
-        for values in product(*(sorted(known[role]) for role in draw.given))
+        dict(zip(draw.given, values, strict=True)) for values in product(*(sorted(known[role]) for role in draw.given))
     ]
     possible = [meaning for meaning in possible if known[draw.role] & draw.probabilities(meaning).keys()]
     for role in draw.given if possible else ():

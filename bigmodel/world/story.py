@@ -20,9 +20,7 @@ def sample(seed: int = 0, script: str = "english", index: int = 0, world: World 
         ValueError: outside 0 ≤ index < 2³², 0 ≤ seed, and for a script that the world does not have.
     """
     if seed < 0 or not 0 <= index < STORIES_PER_SEED:
-        raise ValueError(
-            f"seed {seed}, index {index}: use a seed of at least 0 and an index from 0 to 2³² − 1."
-        )
+        raise ValueError(f"seed {seed}, index {index}: use a seed of at least 0 and an index from 0 to 2³² − 1.")
     number = seed * STORIES_PER_SEED + index
     return world.sample(script, random.Random(2 * number), random.Random(2 * number + 1))
 

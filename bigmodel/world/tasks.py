@@ -73,9 +73,7 @@ def preference(seed: int = 0, script: str = "english", index: int = 0, world: Wo
     wish = instruction(story, index)
     if index % 2:
         return Preference(wish, story.text, contradict(story, index, world), "it contradicts itself")
-    others = (
-        sample(seed, script, STORIES_PER_SEED - 1 - other, world) for other in range(index, STORIES_PER_SEED)
-    )
+    others = (sample(seed, script, STORIES_PER_SEED - 1 - other, world) for other in range(index, STORIES_PER_SEED))
     stray = next(other.text for other in others if not wish.followed_by(other.text, world))
     return Preference(wish, story.text, stray, "it does not follow the instruction")
 

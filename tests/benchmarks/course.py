@@ -10,7 +10,8 @@ from pathlib import Path
 
 from benchmarks import measure
 from benchmarks.measure import Part
-from bigmodel import course, plot
+from bigmodel import plot
+from bigmodel.lab import course, execution
 
 FIRST_TEXT = (
     ("pretrain", "--folder", "run"),
@@ -20,7 +21,7 @@ FIRST_TEXT = (
 
 def code_of(path: Path) -> str:
     """All code of a notebook, as one program."""
-    cells = course.read(path)["cells"]
+    cells = course.load_notebook(path)["cells"]
     return "\n".join(course.source(cell) for cell in cells if cell["cell_type"] == "code")
 
 
@@ -41,7 +42,7 @@ def unused_imports(code: str) -> list[str]:
 def python_seconds(arguments: Sequence[str], folder: Path) -> float:
     """How long a Python of its own takes, from its start to its end; raises CalledProcessError if it fails."""
     command = [sys.executable, *arguments]
-    environment = course.kernel_environment()
+    environment = execution.kernel_environment()
     return measure.seconds(
         lambda: subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
     )
@@ -52,7 +53,7 @@ def notebook_row(path: Path, folder: Path) -> tuple[str, float, float, str]:
     code = code_of(path)
     imports = python_seconds(["-c", imports_of(code)], folder)
     start = time.perf_counter()
-    _, failure = course.execute(course.read(path), folder, course.kernel_environment())
+    _, failure = execution.execute(course.load_notebook(path), folder, execution.kernel_environment())
     seconds = time.perf_counter() - start
     if failure:
         raise ValueError(f"{path.stem}: {failure}")

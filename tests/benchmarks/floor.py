@@ -11,7 +11,7 @@ from bigmodel import world
 from bigmodel.data import rows
 from bigmodel.decoder import Config, Decoder
 from bigmodel.generate import generate_all
-from bigmodel.ladder import excess, ladder
+from bigmodel.ladder import excess, rungs
 from bigmodel.model import num_parameters
 from bigmodel.optimizer import MuonAdamW
 from bigmodel.schedule import warm_up_stable_decay
@@ -26,7 +26,7 @@ FRESH_SEED = 12  # of the stories that it is measured on
 def run(folder: Path, steps: int = STEPS, stories: int = 400) -> Part:
     """Train a small Decoder, and measure its excess over the floor and the share of its stories that are right."""
     tokenizer = WordTokenizer.train(world.text(2000, seed=0), vocab_size=1000)
-    floor = ladder(tokenizer)["floor"]
+    floor = rungs(tokenizer)["floor"]
     found = []
     for precision in dict.fromkeys([measure.fast_precision(), "float32"]):
         torch.manual_seed(0)

@@ -92,9 +92,7 @@ def run(
 
 def draw(curves: Mapping[str, Curve], corpus: str, folder: Path) -> None:
     """One point a recipe, joined to the one before it, so that the longest line is the ingredient that gives most."""
-    ax = plot.axes(
-        f"What the same seconds buy: {corpus}", "loss on fresh text (nats a character)", "", height=3.2
-    )
+    ax = plot.axes(f"What the same seconds buy: {corpus}", "loss on fresh text (nats a character)", "", height=3.2)
     losses = [curve.final for curve in curves.values()]
     for place, (before, loss) in enumerate(zip(losses[:1] + losses, losses, strict=False)):
         ax.plot([before, loss], [place, place], color=plot.BLUE)

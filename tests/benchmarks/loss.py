@@ -16,6 +16,7 @@ from torch.utils.data import TensorDataset
 from benchmarks import measure
 from benchmarks.measure import Part
 from bigmodel import plot, text
+from bigmodel.checkpoint import Checkpoint
 from bigmodel.data import windows
 from bigmodel.decoder import Config, Decoder
 from bigmodel.model import num_parameters
@@ -45,9 +46,7 @@ class Recipe:
 def plain(vocab_size: int, steps: int) -> Recipe:
     """What tutorials give for a laptop: 4 layers, 128 wide, first weights of 0.02, AdamW at 1e-3 with cosine."""
     torch.manual_seed(0)
-    model = Decoder(
-        Config(vocab_size, CONTEXT, n_layer=4, n_head=4, n_embd=128, position="learned", tied=True)
-    )
+    model = Decoder(Config(vocab_size, CONTEXT, n_layer=4, n_head=4, n_embd=128, position="learned", tied=True))
     initialise_as_gpt2(model)
     return Recipe(
         "plain recipe", model, AdamWOfTutorials, partial(cosine_with_floor, T=steps, up=steps // 20), steps,
@@ -65,9 +64,7 @@ def ours(vocab_size: int, precision: str, steps: int) -> Recipe:
 
 def to_zero(eta_0: float, steps: int) -> Callable[[int], float]:
     """The learning rate rises for a thirtieth of the steps to eta_0, and falls along a line to 0."""
-    return partial(
-        warm_up, steps=max(1, steps // 30), then=partial(polynomial, T=steps, eta_0=eta_0, alpha=1)
-    )
+    return partial(warm_up, steps=max(1, steps // 30), then=partial(polynomial, T=steps, eta_0=eta_0, alpha=1))
 
 
 @torch.no_grad()
@@ -128,9 +125,7 @@ class Curve:
         return measure.spread([1000 * one * len(slices) / self.steps for one in slices])
 
 
-def race(
-    recipes: Sequence[Recipe], training: Tensor, fresh: Tensor, slices: int = SLICES
-) -> dict[str, Curve]:
+def race(recipes: Sequence[Recipe], training: Tensor, fresh: Tensor, slices: int = SLICES) -> dict[str, Curve]:
     """Train by all recipes, a slice of each in turn, and measure the loss on fresh text after each slice."""
     data, unseen = windows(training, CONTEXT), windows(fresh, CONTEXT)
     some = TensorDataset(*unseen[:: max(1, len(unseen) // 128)])
@@ -141,14 +136,12 @@ def race(
                 history = train(
                     recipe.model, data, steps=recipe.steps * part // slices, learning_rate=recipe.learning_rate,
                     optimizer=recipe.optimizer, batch_size=recipe.batch_size, clip=recipe.clip,
-                    precision=recipe.precision, checkpoint=Path(folder) / f"{recipe.name}.pth",
-                    checkpoint_every=recipe.steps,
+                    precision=recipe.precision,
+                    checkpoint=Checkpoint(Path(folder) / f"{recipe.name}.pth", every=recipe.steps),
                 )  # fmt: skip
                 points[recipe.name].append((history.seconds, evaluate(recipe.model, some)))
     return {
-        recipe.name: Curve(
-            *zip(*points[recipe.name], strict=True), evaluate(recipe.model, unseen), recipe.steps
-        )
+        recipe.name: Curve(*zip(*points[recipe.name], strict=True), evaluate(recipe.model, unseen), recipe.steps)
         for recipe in recipes
     }
 
@@ -172,11 +165,7 @@ def run(
         theirs = curves["plain recipe"]
         for recipe in recipes:
             curve = curves[recipe.name]
-            times = (
-                f"1/{theirs.seconds[-1] / curve.seconds[-1]:.1f}"
-                if curve.final <= theirs.final
-                else "not reached"
-            )
+            times = f"1/{theirs.seconds[-1] / curve.seconds[-1]:.1f}" if curve.final <= theirs.final else "not reached"
             rows.append(
                 (
                     corpus, recipe.name, f"{num_parameters(recipe.model):,}",
@@ -193,9 +182,7 @@ def run(
 
 def draw(curves: Mapping[str, Curve], corpus: str, folder: Path) -> None:
     """Loss against seconds, for both, down to where the plain recipe ends."""
-    ax = plot.axes(
-        f"Time to the same loss: {corpus}", "seconds of training", "loss on fresh text (nats a character)"
-    )
+    ax = plot.axes(f"Time to the same loss: {corpus}", "seconds of training", "loss on fresh text (nats a character)")
     for (name, curve), colour in zip(curves.items(), (plot.GREY, plot.BLUE), strict=True):
         ax.plot(curve.seconds, curve.losses, "o-", color=colour, markersize=3, label=name)
     ax.axhline(curves["plain recipe"].losses[-1], color=plot.GREY, linewidth=1, linestyle="--")

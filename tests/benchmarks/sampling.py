@@ -95,9 +95,7 @@ def check_equal(ours: Tensor, others: Tensor, whose: str) -> None:
         raise AssertionError(f"with the cache, token {place} of row {row} is another than {whose}.")
 
 
-def measure_setting(
-    config: Config, setting: Setting, rounds: int
-) -> tuple[dict[str, list[float]], tuple[int, int]]:
+def measure_setting(config: Config, setting: Setting, rounds: int) -> tuple[dict[str, list[float]], tuple[int, int]]:
     """Tokens a second of each way, turn by turn; and how many bytes cache and weights take."""
     peer = peer_of(config)
     decoder = decoder_of(peer, config)
@@ -107,9 +105,7 @@ def measure_setting(
     written = with_cache(decoder, ids, setting.length)
     check_equal(written, without_cache(decoder, ids, setting.length), "without it")
     check_equal(written, by_transformers(peer, ids, setting.length), "that of transformers")
-    check_equal(
-        with_cache(modern, ids, setting.length), without_cache(modern, ids, setting.length), "without it"
-    )
+    check_equal(with_cache(modern, ids, setting.length), without_cache(modern, ids, setting.length), "without it")
     ways: dict[str, Callable[[], Tensor]] = {
         "bigmodel": partial(with_cache, decoder, ids, setting.length),
         "bigmodel, rotary": partial(with_cache, modern, ids, setting.length),
@@ -133,9 +129,7 @@ def bytes_of_weights(model: nn.Module) -> int:
     return sum(parameter.untyped_storage().nbytes() for parameter in set(model.parameters()))
 
 
-def run(
-    folder: Path, config: Config = MODEL, settings: tuple[Setting, ...] = SETTINGS, rounds: int = 4
-) -> Part:
+def run(folder: Path, config: Config = MODEL, settings: tuple[Setting, ...] = SETTINGS, rounds: int = 4) -> Part:
     """Measure all ways of sampling, at each batch size."""
     rows, notes = [], []
     for setting in settings:

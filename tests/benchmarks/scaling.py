@@ -94,9 +94,7 @@ def time_by_kind(step: Callable[[], object]) -> dict[str, float]:
     return {kind: times[kind] / times.total() for kind in (*KINDS, "everything else")}
 
 
-def run(
-    folder: Path, sweeps: Mapping[str, tuple[Shape, ...]] = SWEEPS, rounds: int = 3, base: Shape = BASE
-) -> Part:
+def run(folder: Path, sweeps: Mapping[str, tuple[Shape, ...]] = SWEEPS, rounds: int = 3, base: Shape = BASE) -> Part:
     """Measure each sweep and draw it; then take a step apart."""
     rows = []
     for quantity, shapes in sweeps.items():
@@ -119,9 +117,7 @@ def draw(quantity: str, values: list[int], found: Mapping[str, list[Spread]], fo
     ax = plot.axes(f"Training rate against {quantity}", quantity, "tokens a second")
     for (precision, spreads), colour in zip(found.items(), plot.CYCLE, strict=False):
         ax.plot(values, [one.median for one in spreads], "o-", color=colour, label=precision)
-        ax.fill_between(
-            values, [one.low for one in spreads], [one.high for one in spreads], color=colour, alpha=0.2
-        )
+        ax.fill_between(values, [one.low for one in spreads], [one.high for one in spreads], color=colour, alpha=0.2)
     ax.set(xscale="log", yscale="log")
     ax.legend()
     measure.save(ax, f"scaling_{quantity.replace(' ', '_')}", folder)

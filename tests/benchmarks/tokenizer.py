@@ -93,9 +93,7 @@ def check_equal(ours: object, others: object, what: str) -> None:
         raise AssertionError(f"{what} are not the same, so their times cannot be compared.")
 
 
-def training_rows(
-    texts: dict[str, str], naive_length: int, vocab_size: int, rounds: int
-) -> Iterator[tuple[str, ...]]:
+def training_rows(texts: dict[str, str], naive_length: int, vocab_size: int, rounds: int) -> Iterator[tuple[str, ...]]:
     """Training beside the naive way, on a short text, and beside the Rust, on all texts."""
     name, content = next(iter(texts.items()))
     pieces = re.findall(CHUNKS, content[:naive_length])

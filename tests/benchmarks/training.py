@@ -70,9 +70,7 @@ def gpt2(shape: Shape) -> nn.Module:
     )  # fmt: skip
 
 
-def trainer(
-    model: nn.Module, optimizer: torch.optim.Optimizer, shape: Shape, precision: str
-) -> Callable[[], float]:
+def trainer(model: nn.Module, optimizer: torch.optim.Optimizer, shape: Shape, precision: str) -> Callable[[], float]:
     """A function that makes one step of training and returns its seconds."""
     generator = torch.Generator().manual_seed(0)
     ids = torch.randint(shape.vocab_size, (shape.batch_size, shape.length), generator=generator)  # (B, T)

@@ -127,12 +127,9 @@ def pinyin(chinese: str) -> str:
     """
     pieces = re.split(r"(\{\w+\}|[^一-鿿 ]| (?=[^一-鿿])|(?<=[^一-鿿]) )", chinese)
     spelt = "".join(
-        pinyin_words(piece) if re.match("[一-鿿]", piece) else PUNCTUATION.get(piece, piece)
-        for piece in pieces
+        pinyin_words(piece) if re.match("[一-鿿]", piece) else PUNCTUATION.get(piece, piece) for piece in pieces
     )
-    spelt = re.sub(
-        r"([,.!?:])(?=[^\s,.!?:”|\]])", r"\1 ", spelt
-    )  # a space after each mark, before the next word
+    spelt = re.sub(r"([,.!?:])(?=[^\s,.!?:”|\]])", r"\1 ", spelt)  # a space after each mark, before the next word
     return re.sub(r"”(?=[^\s,.!?|\]])", "” ", spelt)
 
 

@@ -1,10 +1,8 @@
 """A notebook as one page of HTML that needs no network: formulas in MathML, pictures inside the page."""
 
-import base64
 import html as escaping
 import json
 import logging
-import mimetypes
 import re
 from pathlib import Path
 from typing import Any
@@ -33,8 +31,8 @@ def html(notebook: dict[str, Any], title: str, folder: Path) -> str:
     for cell in node.cells:
         for output in cell.get("outputs", []):
             if "text/latex" in output.get("data", {}):
-                latex = "".join(output.data["text/latex"])
-                output.data["text/html"] = mathml(latex.strip().strip("$"), display="block")
+                latex = output.data["text/latex"].strip().strip("$")
+                output.data["text/html"] = mathml(latex, display="block")
     resources = {"metadata": {"name": title, "path": str(folder)}}
     page, _ = OfflineExporter(raw_template=TEMPLATE, log=QUIET).from_notebook_node(node, resources)
     return str(page)
@@ -53,7 +51,7 @@ def mathml(latex: str, display: str) -> str:
 
 
 class OfflineRenderer(IPythonRenderer):
-    """Markdown whose formulas are MathML and whose pictures lie inside the page."""
+    """Markdown whose formulas are MathML."""
 
     def inline_math(self, body: str) -> str:
         return mathml(body, display="inline")
@@ -64,24 +62,16 @@ class OfflineRenderer(IPythonRenderer):
     def latex_environment(self, name: str, body: str) -> str:
         return mathml(f"\\begin{{{name}}}{body}\\end{{{name}}}", display="block")
 
-    def _src_to_base64(self, src: str) -> str | None:
-        path = Path(self.path, src)
-        if "://" in src or not path.is_file():
-            return None
-        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
-
 
 class OfflineExporter(HTMLExporter):
     """nbconvert's exporter with our renderer."""
 
     @pass_context
     def markdown2html(self, context: Any, source: str) -> str:
-        cell = context.get("cell", {})
         renderer = OfflineRenderer(
             escape=False,
             embed_images=True,
-            path=context.get("resources", {}).get("metadata", {}).get("path", ""),
-            attachments=json.loads(json.dumps(cell.get("attachments", {}))),
+            path=context["resources"]["metadata"]["path"],
+            attachments=context["cell"].get("attachments", {}),
         )
         return str(MarkdownWithMath(renderer=renderer).render(source))

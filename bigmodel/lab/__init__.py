@@ -1,0 +1,1 @@
+"""Everything that starts, installs, copies, executes and publishes; nobody reads it to learn about models."""

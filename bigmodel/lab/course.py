@@ -1,0 +1,158 @@
+"""The course's notebooks: finding them, the learner's copies, canonical form. Standard library only.
+
+A notebook is the plain dictionary that its JSON file holds. The originals in ``notebooks/`` are what the
+tests run; learners work on copies in ``my-notebooks/``, without the solutions, which nothing overwrites.
+"""
+
+import json
+import secrets
+from pathlib import Path
+from typing import Any
+
+from bigmodel.files import write_whole
+from bigmodel.lab.environment import ROOT
+
+NOTEBOOKS = ROOT / "notebooks"
+COPIES = ROOT / "my-notebooks"
+FIGURES = ROOT / "figures"
+KEPT_METADATA = ("jupyter", "slideshow", "tags")
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+Notebook = dict[str, Any]
+
+
+def originals() -> list[Path]:
+    """The course's notebooks, in reading order."""
+    return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+
+
+def find(name: str) -> Path:
+    """The original that a number (3, 03), a name (03_pretraining, pretraining) or a path means.
+
+    Raises:
+        ValueError: there is none.
+    """
+    word = Path(name).name.removesuffix(".ipynb")
+    for path in originals():
+        number, _, title = path.stem.partition("_")
+        if word in (path.stem, title) or (word.isdecimal() and int(word) == int(number)):
+            return path
+    choices = ", ".join(path.stem for path in originals()) or "none yet"
+    raise ValueError(f"there is no notebook {name!r}; the notebooks are: {choices}.")
+
+
+def load_notebook(path: Path) -> Notebook:
+    """Read a notebook file.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        notebook["cells"]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{path} is not a notebook: it may have been saved half-way.") from None
+    return dict(notebook)
+
+
+def dumps(notebook: Notebook) -> str:
+    """The text of a notebook file: the format's own layout, keys in a fixed order."""
+    return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def write(path: Path, text: str) -> bool:
+    """Write a text file whole, and the folder for it, unless it holds that text; returns whether it was written."""
+    if path.exists() and path.read_bytes() == text.encode():
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, text.encode())
+    return True
+
+
+def source(cell: Notebook) -> str:
+    """A cell's source as one string; files may hold it as a list of lines."""
+    return "".join(cell["source"])
+
+
+def tags(cell: Notebook) -> list[str]:
+    """A cell's tags."""
+    return list(cell.get("metadata", {}).get("tags", []))
+
+
+# The learner's copies
+
+
+def learners_edition(original: Path) -> str:
+    """The text of a learner's copy: a notebook without its cells tagged ``solution``, another page as it is."""
+    if original.suffix != ".ipynb":
+        return original.read_text(encoding="utf-8")
+    notebook = load_notebook(original)
+    cells = [cell for cell in notebook["cells"] if "solution" not in tags(cell)]
+    return dumps({**notebook, "cells": cells})
+
+
+def make_copies() -> list[Path]:
+    """Make the learner's copies that do not exist yet, and return those; none is ever overwritten.
+
+    The pages that notebooks link to, such as that of terms, are copied beside them.
+    """
+    new = [p for p in [*NOTEBOOKS.glob("*.md"), *originals()] if not (COPIES / p.name).exists()]
+    for path in new:
+        write(COPIES / path.name, learners_edition(path))
+    return [COPIES / path.name for path in new]
+
+
+def reset(name: str) -> tuple[Path, Path | None]:
+    """Bring a learner's copy back to the original; returns it, and where the old one lies now, if it was another."""
+    original = find(name)
+    copy, kept, text = COPIES / original.name, None, learners_edition(original)
+    if copy.exists() and copy.read_bytes() != text.encode():
+        kept = free_name(copy)
+        copy.rename(kept)
+    write(copy, text)
+    return copy, kept
+
+
+def free_name(path: Path) -> Path:
+    """A name beside the file that is not taken: 03_pretraining.before-1.ipynb, and so on."""
+    number = 1
+    while (other := path.with_name(f"{path.stem}.before-{number}{path.suffix}")).exists():
+        number += 1
+    return other
+
+
+# The form that is committed
+
+
+def canonical(notebook: Notebook) -> Notebook:
+    """The notebook in the one form that is committed: no timings, no widget state, fixed metadata.
+
+    Cell ids are kept, since translations hang on them; cells without one are given one.
+    """
+    cells = [canonical_cell(cell) for cell in notebook["cells"]]
+    return {"cells": cells, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5}
+
+
+def canonical_cell(cell: Notebook) -> Notebook:
+    """One cell in canonical form."""
+    metadata = {key: value for key, value in cell.get("metadata", {}).items() if key in KEPT_METADATA}
+    kept = ("cell_type", "attachments", "execution_count")
+    result = {key: cell[key] for key in kept if key in cell} | {
+        "id": cell.get("id") or secrets.token_hex(4),
+        "metadata": metadata,
+        "source": source(cell).splitlines(keepends=True),
+    }
+    if cell["cell_type"] == "code":
+        outputs = [{**output, "data": without_widgets(output)} if "data" in output else output
+                   for output in cell.get("outputs", [])]  # fmt: skip
+        result["outputs"] = [output for output in outputs if output.get("data", True)]
+    return result
+
+
+def without_widgets(output: Notebook) -> Notebook:
+    """What an output shows, but for widgets, which live in a kernel only."""
+    return {kind: value for kind, value in output["data"].items() if kind != WIDGET}

@@ -1,0 +1,218 @@
+"""The words of ``python -m bigmodel``: what may be typed, and what is said when it makes no sense.
+
+Standard library only: this runs before anything is installed.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from bigmodel import __version__
+from bigmodel.lab import commands, environment
+from bigmodel.lab.environment import LEARNING, TESTING
+
+PROGRAM = "python -m bigmodel"
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that answers wrong words with one line and exit status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}. Try: {self.prog} --help\n")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the words say and return the exit status: 0 done, 1 failed, 2 wrong input, 130 stopped."""
+    for stream in (sys.stdout, sys.stderr):
+        # UTF-8 whatever the system's habit, so that 中文 and ✓ reach pipes and files on Windows too.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    words = list(arguments)
+    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
+        words = ["lab", *words]
+    try:
+        options = parse(words)
+        for requirements in options.needs:
+            if not environment.ready(requirements, options.exact):
+                if not environment.inside_venv():
+                    return environment.enter(arguments)
+                environment.install(requirements)
+        return int(options.do(options) or 0)
+    except KeyboardInterrupt:
+        print(f"\nStopped. {PROGRAM} {' '.join(words)} starts again.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has seen enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        return 0
+    except (environment.SetupError, ValueError, OSError) as error:
+        print(f"{PROGRAM} {words[0]}: {sentence(error)}", file=sys.stderr)
+        return 2
+
+
+def sentence(error: Exception) -> str:
+    """An error as one sentence for the reader."""
+    if isinstance(error, OSError) and error.strerror:
+        names = [str(name) for name in (error.filename, error.filename2) if name]
+        return f"{', '.join(names)}: {error.strerror}."
+    return str(error)
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """Understand the words; those after ``test`` are pytest's."""
+    top = parser()
+    if words[0] == "test" and not {"-h", "--help"} & set(words[1:]):
+        return argparse.Namespace(**vars(top.parse_args(["test"])), pytest=list(words[1:]))
+    options, unknown = top.parse_known_args(words)
+    if unknown:
+        prompt = options.command == "generate" and not unknown[0].startswith("-")
+        advice = f": the text to continue is given as --prompt {unknown[0]!r}" if prompt else ""
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}{advice}")
+    return options
+
+
+def parser() -> Parser:
+    """The parser of all commands."""
+    top = Parser(
+        prog=PROGRAM,
+        usage=f"{PROGRAM} [command] [options]",
+        description="The course's one command. Without words it opens the course in JupyterLab.",
+        epilog=f"{PROGRAM} run --help explains a command, run for one. The first start installs what is needed.",
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"bigmodel {__version__}")
+    group = top.add_subparsers(dest="command", metavar="command", required=True, title="commands", prog=PROGRAM)
+
+    def command(
+        name: str, do: Callable[[Any], int | None], text: str, *examples: str,
+        needs: Sequence[Path] = (LEARNING,), exact: bool = False,
+    ) -> Parser:  # fmt: skip
+        made = group.add_parser(
+            name, help=text, description=text, allow_abbrev=False,
+            epilog="examples:\n" + "\n".join(f"  {PROGRAM} {example}".rstrip() for example in examples),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        made.set_defaults(do=do, needs=needs, exact=exact, parser=made)
+        return made
+
+    lab = command(
+        "lab", commands.lab, "Open the course in JupyterLab, on your own copy.",
+        "", "lab --port 9000", exact=True,
+    ).add_argument  # fmt: skip
+    lab("--no-browser", action="store_true", help="print the address instead of opening it")
+    lab("--port", type=PORT, help="where JupyterLab listens (8888, or the next free one)")
+    lab("--originals", action="store_true", help="for authors: work on notebooks/ itself")
+
+    command(
+        "test", commands.test,
+        "Run the whole test suite, notebooks included; words that follow are given to pytest.",
+        "test", "test notebooks/03_pretraining.ipynb", "test -k tokenizer",
+        needs=(LEARNING, TESTING), exact=True,
+    )  # fmt: skip
+
+    bench = command(
+        "bench", commands.bench,
+        "Measure speed beside what others offer: tables and pictures, in about 11 minutes.",
+        "bench", "bench sampling", "bench training sampling --folder measured", needs=(LEARNING, TESTING),
+    ).add_argument  # fmt: skip
+    parts = ", ".join(commands.BENCHMARKS)
+    # argparse's own choices refuse even no words at all on Python 3.11.
+    part = checked(str, lambda word: word in commands.BENCHMARKS, f"one of: {parts}")
+    bench("parts", nargs="*", metavar="part", type=part, help=f"{parts} (default: all)")
+    bench(
+        "--folder",
+        type=Path,
+        default=Path("runs/bench"),
+        help="for pictures and tables (default: %(default)s)",
+    )
+
+    run = command(
+        "run", commands.run,
+        "Execute a notebook (your copy, or the original where you have none) and write it as a page of HTML.",
+        "run", "run 03", "run pretraining --to page.html",
+    ).add_argument  # fmt: skip
+    run("notebook", nargs="?", help="its number or name; without one, the notebooks are listed")
+    run("--to", type=Path, metavar="FILE", help="the page (default: beside your copies)")
+
+    command(
+        "reset", commands.reset,
+        "Bring a notebook of yours back to the original; what you had is kept under another name.",
+        "reset 03", needs=(),
+    ).add_argument("notebook", help="its number or name")  # fmt: skip
+
+    add_pretrain_options(command(
+        "pretrain", commands.pretrain,
+        "Pretrain a model on text; the same command continues where it was stopped.",
+        "pretrain", "pretrain my-novel.txt --model decoder", "pretrain ~/mail --tokenizer words --folder runs/mail",
+    ).add_argument)  # fmt: skip
+    add_generate_options(command(
+        "generate", commands.generate,
+        "Write text with a model that was pretrained.",
+        'generate --prompt "The function"', "generate --run runs/my-novel --length 200 --temperature 0.7 --seed 1",
+    ).add_argument)  # fmt: skip
+
+    command(
+        "regenerate", commands.regenerate,
+        "For authors: execute notebooks as the tests do, write them in canonical form, and update figures/.",
+        "regenerate", "regenerate 03 04", needs=(LEARNING, TESTING), exact=True,
+    ).add_argument("notebooks", nargs="*", metavar="notebook", help="numbers or names (default: all)")  # fmt: skip
+    return top
+
+
+def add_pretrain_options(option: Callable[..., Any]) -> None:
+    """The options of ``pretrain``."""
+    option("text", nargs="?", type=Path, help="a file or folder of text (default: Python's documentation)")
+    option("--folder", type=Path, help="where the run is written (default: runs/NAME OF THE TEXT)")
+    option("--model", choices=["bigmodel", "decoder"], default="bigmodel", help="default: %(default)s")
+    option("--steps", type=COUNT, default=1000, help="updates of the weights (default: %(default)s)")
+    option("--tokenizer", choices=["bpe", "characters", "words"], default="bpe", help="default: %(default)s")
+    option("--vocab-size", type=COUNT, help="tokens it knows (default: 1000, or as many as the text gives)")
+    option("--context", type=COUNT, help="tokens the model sees (default: 3; for a decoder 64)")
+    option("--hidden-size", type=COUNT, help="of a bigmodel: its hidden layer (default: 256)")
+    option("--batch-size", type=COUNT, default=32, help="pieces of text a step (default: %(default)s)")
+    option("--learning-rate", type=POSITIVE, help="at the start (default: 0.01; for a decoder 0.03)")
+    option("--seed", type=SEED, default=0, help="decides every draw of chance (default: %(default)s)")
+
+
+def add_generate_options(option: Callable[..., Any]) -> None:
+    """The options of ``generate``."""
+    option("--run", type=Path, metavar="FOLDER", help="the run (default: the one pretrained last in runs/)")
+    option("--prompt", default="", help="the text to continue (default: none)")
+    option("--length", type=COUNT, default=100, help="tokens to write (default: %(default)s)")
+    option(
+        "--temperature",
+        type=TEMPERATURE,
+        default=0.8,
+        help="below 1 safer, above wilder (default: %(default)s)",
+    )
+    option("--top-k", type=COUNT, help="draw from the k most probable tokens only")
+    option("--top-p", type=SHARE, help="draw from the most probable tokens that make up this share only")
+    option("--seed", type=SEED, default=0, help="decides every draw of chance (default: %(default)s)")
+
+
+def checked(kind: Callable[[str], Any], valid: Callable[[Any], bool], what: str) -> Callable[[str], Any]:
+    """A parser of one word, which says in one line what else is wanted."""
+
+    def parsed(word: str) -> Any:
+        try:
+            value = kind(word)
+        except ValueError:
+            value = None
+        if value is None or not valid(value):
+            raise argparse.ArgumentTypeError(f"{word!r} is not {what}")
+        return value
+
+    return parsed
+
+
+COUNT = checked(int, lambda value: value >= 1, "a whole number of at least 1")
+SEED = checked(int, lambda value: value >= 0, "a whole number of at least 0")
+PORT = checked(int, lambda value: 0 < value < 65536, "a port, 1 to 65535")
+POSITIVE = checked(float, lambda value: 0 < value < float("inf"), "a number above 0")
+SHARE = checked(float, lambda value: 0 < value <= 1, "a number above 0, at most 1")
+TEMPERATURE = checked(
+    float, lambda value: 0 < value < float("inf"),
+    "a number above 0 (for the most probable token every time, use --top-k 1)",
+)  # fmt: skip
