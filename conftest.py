@@ -16,9 +16,7 @@ os.environ["BIGMODEL_STATIC"] = "1"
 os.environ["TQDM_DISABLE"] = "1"
 os.environ.pop("MPLBACKEND", None)  # kernels draw inline
 signal.signal(signal.SIGINT, signal.default_int_handler)  # nohup and & in a script start us with it ignored
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [str(BLOCKED), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-)
+os.environ["PYTHONPATH"] = os.pathsep.join([str(BLOCKED), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import bigmodel  # noqa: E402

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from bigmodel.checkpoint import Checkpoint
 from bigmodel.data import windows
 from bigmodel.decoder import Config, Decoder
 from bigmodel.optimizer import Muon, MuonAdamW, orthogonalise
@@ -85,8 +86,8 @@ def test_it_learns_and_resumes_number_for_number(tmp_path):
 
     whole = run(30)
     assert whole.losses[-1] < whole.losses[0] - 0.3
-    run(17, tmp_path / "c.pth")
-    assert run(30, tmp_path / "c.pth").losses == whole.losses
+    run(17, Checkpoint(tmp_path / "c.pth"))
+    assert run(30, Checkpoint(tmp_path / "c.pth")).losses == whole.losses
 
 
 def test_blocks_of_another_model_are_refused():
