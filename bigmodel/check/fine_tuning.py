@@ -37,7 +37,7 @@ Batch = tuple[Tensor, Tensor]
             lambda t, T, eta_0, alpha: eta_0 * (1 - t / (T - 1)) ** alpha,
         "that is one step ahead: at t = 0 the rate is still the first one":
             lambda t, T, eta_0, alpha: eta_0 * (1 - (t + 1) / T) ** alpha,
-        "t // T is whole-number division, 0 until the last step; use t / T":
+        "t / T was cut to a whole number, which is 0 until the last step":
             lambda t, T, eta_0, alpha: eta_0 * (1 - t // T) ** alpha,
         "α multiplies there; it is an exponent: ** alpha": lambda t, T, eta_0, alpha: eta_0 * (1 - t / T) * alpha,
         "the power takes in the first rate too; only 1 − t/T is raised to α":
@@ -66,11 +66,11 @@ def decay(t: int, T: int, eta_0: float, alpha: float) -> float:
 
 
 def line(t: int) -> float:
-    return 0.8 * (1 - t / 4)
+    return 0.8 * max(0, 1 - t / 4)
 
 
 def wave(t: int) -> float:
-    return cosine(t, T=6, eta_0=0.5)
+    return cosine(min(t, 6), T=6, eta_0=0.5)
 
 
 def level(t: int) -> float:
@@ -103,15 +103,19 @@ def rates(answer: Callable[..., Any], steps: int, then: Schedule) -> Any:
         "they rise in steps of 1/(steps + 1): the last step of the warm-up has to reach then(0)":
             lambda t, steps, then: then(0) * (t + 1) / (steps + 1) if t < steps else then(t - steps),
         "the schedule falls while it is warmed up: during the warm-up take its first rate, then(0)":
-            lambda t, steps, then: then(min(t, 4)) * (t + 1) / steps if t < steps else then(t - steps),
+            lambda t, steps, then: then(t) * (t + 1) / steps if t < steps else then(t - steps),
         "after the warm-up the schedule has to begin at its own step 0: ask it for t − steps":
-            lambda t, steps, then: then(0) * (t + 1) / steps if t < steps else then(min(t, 4)),
-        "there is no warm-up: the schedule runs from the first step": lambda t, steps, then: then(min(t, 4)),
+            lambda t, steps, then: then(0) * (t + 1) / steps if t < steps else then(t),
+        "after the warm-up one step of the schedule is left out: it begins at its own step 0":
+            lambda t, steps, then: then(0) * (t + 1) / steps if t < steps else then(t - steps + 1),
+        "it rises from 0, so the first step is wasted: the first of the equal steps is above 0":
+            lambda t, steps, then: then(0) * t / (steps - 1) if t < steps else then(t - steps),
+        "there is no warm-up: the schedule runs from the first step": lambda t, steps, then: then(t),
         "there is no rise: it waits at then(0)": lambda t, steps, then: then(max(t - steps, 0)),
         "it rises to a rate that is written in: the schedule's own first rate is then(0)":
             lambda t, steps, then: 0.01 * (t + 1) / steps if t < steps else then(t - steps),
         "it rises to then(steps): the schedule's first rate is then(0)":
-            lambda t, steps, then: then(min(steps, 4)) * (t + 1) / steps if t < steps else then(t - steps),
+            lambda t, steps, then: then(steps) * (t + 1) / steps if t < steps else then(t - steps),
         "the warm-up has 5 steps whatever is asked: use the argument steps":
             lambda t, steps, then: then(0) * (t + 1) / 5 if t < 5 else then(t - 5),
         "it rises in steps that grow: equal steps are asked for":
@@ -212,6 +216,7 @@ def rising(t: int) -> float:
         ([[1, 2, 1], [2, 1, 0]], halving, 0),
     ],
     drive=trained,
+    seconds=20.0,
     given=lambda texts, schedule, momentum: (
         f"for {len(texts)} batches, a schedule of {', '.join(written(schedule(t)) for t in range(len(texts)))} and "
         f"momentum {written(momentum)}"
@@ -220,6 +225,8 @@ def rising(t: int) -> float:
         "every step had the first rate: ask schedule(t) anew at each step": loop(lambda schedule, t: schedule(0)),
         "every step had the rate that the optimizer came with: write schedule(t) into its groups":
             loop(lambda schedule, t: 0.7),
+        "the first step had the rate that the optimizer came with: schedule(0) must stand there before it":
+            loop(lambda schedule, t: schedule(t) if t else 0.7),
         "the schedule is one step ahead: steps are counted from 0": loop(lambda schedule, t: schedule(t + 1)),
         "the rate is written after the step, so that each step has the rate of the one before":
             loop(lambda schedule, t: schedule(t - 1) if t else 0.7),
@@ -325,6 +332,8 @@ def step_when_spent(share: float, T: int, alpha: float) -> float:
             lambda t, T, a, b, alpha: b + (a - b) * max(0, 1 - t / T) * alpha,
         "the power takes in the rates too; only 1 − t/T is raised to α":
             lambda t, T, a, b, alpha: (b + (a - b) * max(0, 1 - t / T)) ** alpha,
+        "after T the rate is 0; it should stay at η_end":
+            lambda t, T, a, b, alpha: 0 if t > T else b + (a - b) * (1 - t / T) ** alpha,
         "after T the share that is left is below 0, and so is what falls: there it stays at η_end":
             lambda t, T, a, b, alpha: b + (a - b) * (1 - t / T) ** alpha,
     },
