@@ -173,7 +173,7 @@ def words(ax: Axes, xy: np.ndarray, names: Sequence[str], colours: Sequence[str]
 def save(ax: Axes, name: str, folder: str | Path = "figures") -> None:
     """Write the picture of these axes to ``figures/NAME.svg``, the same bytes for the same picture."""
     Path(folder).mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context({**STYLE, "figure.constrained_layout.use": False}):  # each keeps the layout it was made with
         _figure(ax).savefig(Path(folder) / f"{name}.svg", metadata={"Date": None})
 
 

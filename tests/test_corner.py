@@ -28,3 +28,9 @@ def test_stories_stay_varied() -> None:
     assert len(set(told)) == 1000
     assert world.entropy("english", CORNER) > 25
     assert sum(len(story.split()) for story in told) > 60 * 1000
+
+
+def test_a_world_with_fewer_beats_can_be_read() -> None:
+    opening = world.World(CORNER.beats[:12], CORNER.scripts)
+    for story in world.stories(5, seed=1, world=opening):
+        assert world.read(story, world=opening).consistent

@@ -1,14 +1,15 @@
-"""The exercises of notebook 07: an average of the last few, attention weights, rotary positions, heads, a map."""
+"""The exercises of notebook 07: an average of the last few, attention built in six parts, rotary positions, a map."""
 
 import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from bigmodel import plot
+from bigmodel import attention, plot
 from bigmodel.attention import attention_weights, causal_mask, rotate
+from bigmodel.check.building import building
 from bigmodel.check.engine import examined, exercise
 from bigmodel.check.values import differing, plain, same, unlike, written
 
@@ -84,10 +85,9 @@ def recent_average(T: int, w: int) -> Tensor:
     return seen / seen.sum(1, keepdim=True)
 
 
-def scores(q: Tensor, k: Tensor, m: Tensor | None = None) -> Tensor:
-    """q · k / √D, −inf where the mask forbids."""
-    z = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
-    return z if m is None else z.masked_fill(~m, -torch.inf)
+def scaled(q: Tensor, k: Tensor) -> Tensor:
+    """q · k / √D."""
+    return q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
 
 
 def soft(z: Tensor, m: Tensor) -> Tensor:
@@ -95,122 +95,347 @@ def soft(z: Tensor, m: Tensor) -> Tensor:
     return torch.softmax(z.masked_fill(~m, -torch.inf), -1)
 
 
-def random_heads(dots: tuple[int, ...], T: int, S: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries, keys and mask of other shapes; S is at least T."""
-    generator = torch.Generator().manual_seed(0)
-    q, k = (torch.randn(*dots, n, 8, generator=generator) for n in (T, S))
-    return q, k, causal_mask(T, S)
-
-
-def powers(q: Tensor, k: Tensor, m: Tensor) -> Tensor:
-    """Weights by exp, which overflows."""
-    e = scores(q, k).exp() * m
-    return e / e.sum(-1, keepdim=True)
-
-
-def weights_by_loop(q: Tensor, k: Tensor, m: Tensor) -> Tensor:
-    """One query at a time."""
-    weights = torch.zeros(*q.shape[:-1], k.shape[-2])
-    for t in range(q.shape[-2]):
-        seen = m[t].nonzero()[:, 0]
-        z = (q[..., t : t + 1, :] * k[..., seen, :]).sum(-1) / q.shape[-1] ** 0.5
-        weights[..., t, seen] = torch.softmax(z, -1)
-    return weights
+def numbers(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 THREE = (  # q · k / √D is ln 4, ln 2 and ln 2 for the last query: weights that are round
     torch.tensor([[2.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]]),
     torch.tensor([[4.0, 2.0, 2.0, 1.0], [2.0, 2.0, 1.0, 1.0], [1.0, 4.0, 1.0, 1.0]]).log(),
-    causal_mask(3),
 )
-LONG = torch.tensor([[10.0, 10.0, 0.0], [-10.0, 10.0, 0.0], [10.0, -10.0, 1.0]])  # scores of ±115
-HUGE = torch.tensor([[400.0, 0.0], [0.0, 400.0]])  # scores of 113,000
 
 
-def given_scores(q: Tensor, k: Tensor, mask: Tensor) -> str:
-    return f"for queries of shape {tuple(q.shape)}, keys of shape {tuple(k.shape)} and scores up to " + (
-        f"{scores(q, k).max():,.3g}"
-    )
+def one_by_one(queries: Tensor, keys: Tensor) -> list[Any]:
+    """Each query meets each key."""
+    if queries.ndim > 2:
+        return [one_by_one(q, k) for q, k in zip(queries, keys, strict=True)]
+    return [[float(q @ k) / len(q) ** 0.5 for k in keys] for q in queries]
 
 
-def shown_scores(value: Any, expected: Tensor, q: Tensor, k: Tensor, mask: Tensor) -> str:
-    if q.shape != (3, 4):
-        return differing(value, expected, f"{given_scores(q, k, mask)} ")
+@exercise(
+    hints=(
+        "What is one number of the result: which query meets which key, and what makes it large with D?",
+        "All dot products at once are one matrix product, with the keys on end; then divide by √D.",
+        "queries @ keys.transpose(-2, -1), divided by math.sqrt(D), where D is queries.shape[-1].",
+    ),
+    why="These are all dot products at once: T questions asked of S keys in one matrix product.",
+    cases=[THREE, (numbers(2, 8), numbers(5, 8, seed=1)), (numbers(3, 4, 8), numbers(3, 4, 8, seed=1)),
+           (numbers(2, 3, 3, 2), numbers(2, 3, 6, 2, seed=1))],
+    also_right=[scaled, one_by_one, lambda q, k: q / math.sqrt(q.shape[-1]) @ k.mT,
+                lambda q, k: torch.einsum("...td,...sd->...ts", q, k) * q.shape[-1] ** -0.5],
+    refused=[lambda q, k: q * k, lambda q, k: soft(scaled(q, k), torch.ones(q.shape[-2], k.shape[-2]) > 0),
+             lambda q, k: scaled(q, k).masked_fill(torch.ones(q.shape[-2], k.shape[-2]).triu(1) > 0, -torch.inf)],
+    wrong={
+        "the scores were not divided by √D": lambda q, k: q @ k.mT,
+        "the scores were divided by D. Divide by its square root": lambda q, k: q @ k.mT / q.shape[-1],
+        "the scores were divided by √T. It is the number of components, D, that makes them large":
+            lambda q, k: q @ k.mT / math.sqrt(q.shape[-2]),
+        "the scores were multiplied by √D. Divide": lambda q, k: q @ k.mT * math.sqrt(q.shape[-1]),
+        "√D = 2 is written in. D is queries.shape[-1]": lambda q, k: q @ k.mT / 2,
+        "each key asked the queries: it is queries @ keys.transpose, not the other way round":
+            lambda q, k: scaled(k, q),
+        "transpose(0, 1) swaps the first two dimensions. It is the last two, whatever stands before: (-2, -1)":
+            lambda q, k: q @ k.transpose(0, 1) / math.sqrt(q.shape[-1]),
+    },
+)
+def scores_of(queries: Tensor, keys: Tensor) -> Tensor:
+    D = queries.shape[-1]
+    return queries @ keys.transpose(-2, -1) / math.sqrt(D)  # (…, T, S)
+
+
+def powers(z: Tensor, m: Tensor) -> Tensor:
+    """Weights by exp, which overflows."""
+    e = z.exp() * m
+    return e / e.sum(-1, keepdim=True)
+
+
+def weights_by_loop(z: Tensor, m: Tensor) -> Tensor:
+    """One query at a time."""
+    weights = torch.zeros_like(z)
+    for t in range(z.shape[-2]):
+        seen = m[t].nonzero()[:, 0]
+        weights[..., t, seen] = torch.softmax(z[..., t, seen], -1)
+    return weights
+
+
+def shown_weights(value: Any, expected: Tensor, scores: Tensor, mask: Tensor) -> str:
+    given = f"for scores of shape {tuple(scores.shape)} up to {scores.max():,.3g} "
+    if scores.shape != (3, 3) or scores.max() > 10:
+        return differing(value, expected, given)
     found = plain(value)
     row = next(t for t in (2, 1, 0) if not same(found[t], plain(expected[t])))
     return (
-        f"query {row} has q · k / √D = ln {written(scores(q, k)[row].exp(), 3)}, and the mask allows keys 0 to {row}. "
+        f"the scores of query {row} are ln {written(scores[row].exp(), 3)}, and the mask allows keys 0 to {row}. "
         f"Your weights are {written(found[row], 3)}, expected {written(expected[row], 3)}"
+    )
+
+
+LARGE = torch.tensor([[115.0, 0.0, 115.0], [0.0, 115.0, -115.0], [-115.0, -115.0, -115.0]])
+
+
+@exercise(
+    hints=(
+        "Who must not be looked at, and what score gives a weight of exactly 0?",
+        "−inf where the mask is False, the scores elsewhere; then a softmax over the keys.",
+        "masked = scores.masked_fill(~mask, -torch.inf); then torch.softmax(masked, dim=-1).",
+    ),
+    why="Each row shares a weight of 1 among those whom it may see, and nobody else is even in the denominator.",
+    cases=[
+        (scaled(*THREE), causal_mask(3)),
+        (2 * numbers(2, 5), causal_mask(2, 5)),
+        (2 * numbers(3, 4, 4), causal_mask(4)),
+        (2 * numbers(2, 3, 3, 6), causal_mask(3, 6)),
+        (LARGE, causal_mask(3)),
+        (1000 * LARGE[:2, :2], torch.ones(2, 2, dtype=torch.bool)),
+    ],
+    given=lambda scores, mask: f"for scores of shape {tuple(scores.shape)} up to {scores.max():,.3g}",
+    shown=shown_weights,
+    draw=draw_maps,
+    also_right=[soft, weights_by_loop, lambda z, m: torch.softmax(torch.where(m, z, -1e30), -1)],
+    refused=[lambda z, m: soft(z, m).mT, lambda z, m: soft(2 * z, m)],
+    wrong={
+        "softmax ran over the queries. Each query shares its weight among the keys: dim=-1":
+            lambda z, m: torch.softmax(z.masked_fill(~m, -torch.inf), -2),
+        "softmax ran over everything at once, so that all rows together sum to 1; use dim=-1":
+            lambda z, m: torch.softmax(z.masked_fill(~m, -torch.inf).flatten(), 0).view_as(z),
+        "the mask was read the other way round. True means may look, so it is ~mask that gets −inf":
+            lambda z, m: soft(z, ~m),
+        "the mask came after the softmax, so the rows no longer sum to 1, and the future is in the denominator":
+            lambda z, m: torch.softmax(z, -1) * m,
+        "the scores of the future were set to 0, but e⁰ = 1: they still get weight. Use −inf":
+            lambda z, m: torch.softmax(z.masked_fill(~m, 0), -1),
+        "the mask was added as a number, 1 or 0. Use masked_fill(~mask, −inf)": lambda z, m: torch.softmax(z + m, -1),
+        "the mask was not used: the future gets weight too": lambda z, m: torch.softmax(z, -1),
+        "these are scores. A softmax over the last dimension makes weights of them":
+            lambda z, m: z.masked_fill(~m, -torch.inf),
+        "these are log-weights. Use softmax, not log_softmax":
+            lambda z, m: torch.log_softmax(z.masked_fill(~m, -torch.inf), -1),
+        "the mask is one of your own. Use the one that is given":
+            lambda z, m: soft(z, torch.ones(z.shape[-2:]).tril() > 0),
+        "e to the power of a large score is infinite. torch.softmax subtracts the largest score first": powers,
+        "the scores of the future were set to −10, which is not small beside −100. Use −inf":
+            lambda z, m: torch.softmax(z.masked_fill(~m, -10), -1),
+    },
+)
+def weights_of(scores: Tensor, mask: Tensor) -> Tensor:
+    masked = scores.masked_fill(~mask, -torch.inf)
+    return torch.softmax(masked, dim=-1)
+
+
+@exercise(
+    hints=(
+        "Row t of the weights says how much of each position arrives at t: how much of *what*?",
+        "Scores, then weights, with your two functions; then a matrix product with the values.",
+        "weights = weights_of(scores_of(queries, keys), mask); return weights @ values.",
+    ),
+    why="That is attention whole: torch has it as scaled_dot_product_attention, and its numbers are yours.",
+    cases=[
+        (*THREE, torch.tensor([[8.0, 0.0], [0.0, 8.0], [4.0, 4.0]]), causal_mask(3)),
+        (numbers(2, 8), numbers(5, 8, seed=1), numbers(5, 8, seed=2), causal_mask(2, 5)),
+        (*(numbers(2, 3, 4, 2, seed=seed) for seed in range(3)), causal_mask(4)),
+    ],
+    given=lambda q, k, v, m: (
+        f"for queries {tuple(q.shape)}, keys {tuple(k.shape)}, values {tuple(v.shape)} and a mask {tuple(m.shape)}"
+    ),
+    also_right=[lambda q, k, v, m: nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=m)],
+    refused=[lambda q, k, v, m: v, lambda q, k, v, m: (attention_weights(q, k, m) @ v)[..., -1:, :]],
+    wrong={
+        "these are the weights. Bring the values, in these shares": lambda q, k, v, m: attention_weights(q, k, m),
+        "the keys were brought: they only answer queries, and what arrives are the values":
+            lambda q, k, v, m: attention_weights(q, k, m) @ k,
+        "the mask was not used": lambda q, k, v, m: attention_weights(q, k, None) @ v,
+        "the weights stand on end: row t says what position t receives":
+            lambda q, k, v, m: attention_weights(q, k, m).mT @ v,
+        "√D divided twice: scores_of has done it": lambda q, k, v, m: soft(scaled(q, k) / q.shape[-1] ** 0.5, m) @ v,
+        "these are scores times values, with no softmax": lambda q, k, v, m: (scaled(q, k) * m) @ v,
+        "only the value with the largest weight was brought: bring all, in their shares":
+            lambda q, k, v, m: torch.eye(k.shape[-2])[attention_weights(q, k, m).argmax(-1)] @ v,
+    },
+)
+def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+    return attention_weights(queries, keys, mask) @ values  # (…, T, D)
+
+
+def digits(B: int, T: int, C: int) -> Tensor:
+    """Numbers that say where they come from: hundreds the text, tens the position, ones the component."""
+    return torch.arange(B).view(-1, 1, 1) * 100.0 + torch.arange(T).view(-1, 1) * 10.0 + torch.arange(C)
+
+
+def shown_cut(value: Any, expected: Tensor, x: Tensor, n_head: int) -> str:
+    found = plain(value)
+    places = [(b, h) for b in range(len(found)) for h in range(n_head)]
+    b, h = next(place for place in places if not same(found[place], plain(expected[place])))
+    return (
+        "in the test the tens are the position, the ones the component. "
+        f"For {n_head} heads your head {h} is {written(found[b, h])}, expected {written(expected[b, h])}"
     )
 
 
 @exercise(
     hints=(
-        "What is one number of the result: which query meets which key, and who must not be looked at?",
-        "Scores are dot products divided by √D; −inf where the mask is False; a softmax over the keys.",
-        "scores = queries @ keys.transpose(-2, -1) / math.sqrt(D); masked_fill(~mask, -torch.inf); softmax(dim=-1).",
+        "Which numbers of x belong to head 0, and in which dimension of x do they lie?",
+        "The last dimension is cut into H pieces of D: (B, T, H, D). Then H and T change places.",
+        "x.view(B, T, n_head, C // n_head).transpose(1, 2).",
     ),
-    why="This one line is the heart of every Transformer; the package's attention_weights is the same.",
-    cases=[
-        THREE,
-        random_heads((), 2, 5),
-        random_heads((3,), 4, 4),
-        random_heads((2, 3), 3, 6),
-        (LONG, LONG, causal_mask(3)),
-        (HUGE, HUGE, torch.ones(2, 2, dtype=torch.bool)),
-    ],
-    given=given_scores,
-    shown=shown_scores,
-    draw=draw_maps,
-    also_right=[
-        attention_weights,
-        weights_by_loop,
-        lambda q, k, m: torch.softmax(torch.where(m, q @ k.mT / math.sqrt(k.shape[-1]), -1e30), -1),
-    ],
-    refused=[
-        lambda q, k, m: attention_weights(q, k, m) @ k,
-        lambda q, k, m: soft(q * k, m),
-        lambda q, k, m: soft(q @ k.mT / 2, torch.ones(q.shape[-2], k.shape[-2]).tril() > 0),
-    ],
+    why="No number was computed and none copied: each head reads its own columns of every position.",
+    cases=[(digits(1, 3, 4), 2), (digits(2, 2, 6), 3), (digits(2, 4, 6), 2)],
+    shown=shown_cut,
     wrong={
-        "the scores were not divided by √D": lambda q, k, m: soft(q @ k.mT, m),
-        "the scores were divided by D. Divide by its square root": lambda q, k, m: soft(q @ k.mT / q.shape[-1], m),
-        "the scores were divided by √T. It is the number of components, D, that makes them large":
-            lambda q, k, m: soft(q @ k.mT / math.sqrt(q.shape[-2]), m),
-        "the scores were multiplied by √D. Divide": lambda q, k, m: soft(q @ k.mT * math.sqrt(q.shape[-1]), m),
-        "softmax ran over the queries. Each query shares its weight among the keys: dim=-1":
-            lambda q, k, m: torch.softmax(scores(q, k, m), -2),
-        "softmax ran over everything at once, so that all rows together sum to 1; use dim=-1":
-            lambda q, k, m: torch.softmax(scores(q, k, m).flatten(), 0).view_as(scores(q, k)),
-        "the mask was read the other way round. True means may look, so it is ~mask that gets −inf":
-            lambda q, k, m: soft(scores(q, k), ~m),
-        "the mask came after the softmax, so the rows no longer sum to 1, and the future is in the denominator":
-            lambda q, k, m: torch.softmax(scores(q, k), -1) * m,
-        "the scores of the future were set to 0, but e⁰ = 1: they still get weight. Use −inf":
-            lambda q, k, m: torch.softmax(scores(q, k).masked_fill(~m, 0), -1),
-        "the mask was added as a number, 1 or 0. Use masked_fill(~mask, −inf)":
-            lambda q, k, m: torch.softmax(scores(q, k) + m, -1),
-        "the mask was not used: the future gets weight too": lambda q, k, m: torch.softmax(scores(q, k), -1),
-        "softmax first, division by √D after it, so that the rows no longer sum to 1":
-            lambda q, k, m: soft(q @ k.mT, m) / math.sqrt(q.shape[-1]),
-        "these are scores. A softmax over the last dimension makes weights of them": scores,
-        "these are scores without a mask; what is missing is the mask, and a softmax": lambda q, k, m: scores(q, k),
-        "these are log-weights. Use softmax, not log_softmax": lambda q, k, m: torch.log_softmax(scores(q, k, m), -1),
-        "each key chose among the queries: it is queries @ keys.transpose, not the other way round":
-            lambda q, k, m: soft(scores(q, k).mT, m),
-        "√D = 2 is written in. D is queries.shape[-1]": lambda q, k, m: soft(q @ k.mT / 2, m),
-        "the mask is one of your own. Use the one that is given":
-            lambda q, k, m: soft(scores(q, k), torch.ones(q.shape[-2], k.shape[-2]).tril() > 0),
-        "transpose(0, 1) swaps the first two dimensions. It is the last two, whatever stands before: (-2, -1)":
-            lambda q, k, m: soft(q @ k.transpose(0, 1) / math.sqrt(q.shape[-1]), m),
-        "e to the power of a large score is infinite. torch.softmax subtracts the largest score first": powers,
-        "the scores of the future were set to −10, which is not small beside −100. Use −inf":
-            lambda q, k, m: torch.softmax(scores(q, k).masked_fill(~m, -10), -1),
+        "view to (B, H, T, D) counts the numbers off as they lie in memory, and mixes positions: cut first, then swap":
+            lambda x, n: x.reshape(len(x), n, x.shape[1], -1),
+        "the components were dealt out in turn. Head 0 gets the first D of them":
+            lambda x, n: x.view(*x.shape[:2], -1, n).permute(0, 3, 1, 2),
+        "the last head comes first": lambda x, n: x.view(*x.shape[:2], n, -1).transpose(1, 2).flip(1),
+        "that is (B, T, H, D): the heads are still to stand before the positions":
+            lambda x, n: x.view(*x.shape[:2], n, -1),
+        "that is (B, H, D, T): position and component were exchanged":
+            lambda x, n: x.view(*x.shape[:2], n, -1).permute(0, 2, 3, 1),
+        "the batch was moved: only T and H change places": lambda x, n: x.view(*x.shape[:2], n, -1).permute(2, 0, 1, 3),
+        "there are D heads of H components: H is n_head": lambda x, n: x.view(*x.shape[:2], -1, n).transpose(1, 2),
     },
+    also_right=[lambda x, n: torch.stack(x.chunk(n, -1), 1), lambda x, n: x.unflatten(-1, (n, -1)).transpose(1, 2)],
+    refused=[lambda x, n: x.chunk(n, -1)[0], lambda x, n: x],
 )
-def weights_of(queries: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
-    scores = queries @ keys.transpose(-2, -1) / math.sqrt(queries.shape[-1])  # (…, T, S)
-    return torch.softmax(scores.masked_fill(~mask, -torch.inf), dim=-1)
+def cut_heads(x: Tensor, n_head: int) -> Tensor:
+    B, T, C = x.shape
+    return x.view(B, T, n_head, C // n_head).transpose(1, 2)  # (B, H, T, D)
+
+
+def numbered(B: int, H: int, T: int, D: int) -> tuple[Tensor]:
+    """Heads whose digits say where a number comes from: hundreds the head, tens the position, ones the component."""
+    b, h, t, d = (torch.arange(n) for n in (B, H, T, D))
+    return ((1000 * b.view(-1, 1, 1, 1) + 100 * h.view(-1, 1, 1) + 10 * t.view(-1, 1) + d).float(),)
+
+
+def shown_digits(value: Any, expected: Tensor, heads: Tensor) -> str:
+    found = plain(value)
+    places = [(b, t) for b in range(len(found)) for t in range(len(found[b]))]
+    b, t = next(place for place in places if not same(found[place], plain(expected[place])))
+    return (
+        "in the test the hundreds are the head, the tens the position, the ones the component. Your position "
+        f"{t} is {written(found[b, t])}, expected {written(expected[b, t])}"
+    )
+
+
+def joined_by_cat(heads: Tensor) -> Tensor:
+    """One head after the other."""
+    return torch.cat([heads[:, head] for head in range(heads.shape[1])], -1)
+
+
+@exercise(
+    hints=(
+        "Which numbers must lie side by side in the result, and which do in (B, H, T, D)?",
+        "The numbers of one position: H must come after T before the last two dimensions are made one.",
+        "heads.transpose(1, 2) is (B, T, H, D); flatten(2) makes one dimension of the last two.",
+    ),
+    why="A wrong reshape of the right size is the mistake that no error message finds.",
+    cases=[numbered(1, 2, 3, 2), numbered(2, 3, 4, 2)],
+    shown=shown_digits,
+    wrong={
+        "reshape alone counts the numbers off as they lie in memory, and mixes positions: transpose(1, 2) first":
+            lambda h: h.reshape(len(h), h.shape[2], -1),
+        "the components of the heads alternate. First all of head 0, then all of head 1":
+            lambda h: h.permute(0, 2, 3, 1).flatten(2),
+        "the last head comes first": lambda h: h.flip(1).transpose(1, 2).flatten(2),
+        "the wrong two dimensions were swapped: it is H and T, dimensions 1 and 2":
+            lambda h: h.transpose(2, 3).reshape(len(h), h.shape[2], -1),
+        "the batch was swapped too: only H and T change places":
+            lambda h: h.permute(2, 0, 1, 3).reshape(len(h), h.shape[2], -1),
+        "the positions are in the reverse order": lambda h: joined_by_cat(h.flip(2)),
+        "the heads were averaged: each keeps its own components": lambda h: h.mean(1),
+        "view cannot do that to a transposed tensor: flatten(2), or reshape":
+            lambda h: h.transpose(1, 2).view(len(h), h.shape[2], -1),
+    },
+    also_right=[
+        joined_by_cat,
+        lambda h: h.permute(0, 2, 1, 3).contiguous().view(len(h), h.shape[2], -1),
+        lambda h: h.mT.flatten(1, 2).mT,
+        lambda h: joined_by_cat(h).numpy(),
+    ],
+    refused=[lambda h: h.transpose(1, 2), lambda h: h.flatten(1)],
+)
+def join_heads(heads: Tensor) -> Tensor:
+    return heads.transpose(1, 2).flatten(2)  # (B, T, H, D) → (B, T, H · D)
+
+
+def spoiled(forward: Callable[..., Tensor], **settings: Any) -> Any:
+    """The right class, but for its forward, of itself, x and the mask, or for how its layers are made."""
+
+    def start(self: Any, C: int, n_head: int) -> None:
+        attention.Attention.__init__(self, C, n_head, **settings)
+
+    return type("Attention", (attention.Attention,), {"__init__": start, "forward": forward})
+
+
+def through(layers: tuple[str, ...] = ("queries", "keys", "values"), cut: Any = None, join: Any = None,
+            weigh: Any = attention_weights) -> Any:
+    """A forward of which one step is another."""
+
+    def forward(self: Any, x: Tensor, mask: Tensor) -> Tensor:
+        parts = [getattr(self, name)(x) if name else x for name in layers]
+        q, k, v = (cut(part, self.n_head) if cut else cut_heads.right(part, self.n_head) for part in parts)
+        brought = weigh(q, k, mask) @ v
+        return self.output(join(brought) if join else join_heads.right(brought))
+
+    return forward
+
+
+def one_head(self: Any, x: Tensor, mask: Tensor) -> Tensor:
+    return self.output(attention_weights(self.queries(x), self.keys(x), mask) @ self.values(x))
+
+
+def by_heads(self: Any, x: Tensor, mask: Tensor) -> Tensor:
+    """Another right way: a loop over the heads."""
+    parts = [layer(x).chunk(self.n_head, -1) for layer in (self.queries, self.keys, self.values)]
+    return self.output(torch.cat([attention_weights(q, k, mask) @ v for q, k, v in zip(*parts, strict=True)], -1))
+
+
+def small(B: int, T: int, C: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Vectors, and a mask that is not the causal one: everybody sees themselves and the first."""
+    mask = torch.eye(T, dtype=torch.bool)
+    mask[:, 0] = True
+    return numbers(B, T, C, seed=seed), mask
+
+
+@building(
+    hints=(
+        "Which layers must __init__ make, and what happens to x between the first three and the fourth?",
+        "Queries, keys and values of x; each cut into heads; attend; join the heads; the output layer.",
+        "q = cut_heads(self.queries(x), self.n_head), k and v alike; self.output(join_heads(attend(q, k, v, mask))).",
+    ),
+    why="That is the attention of every Transformer. The model that you train next looks back through yours.",
+    by_name=True,
+    causal=True,
+    build=[((4, 2), (numbers(2, 3, 4), causal_mask(3))), ((6, 3), (numbers(1, 4, 6, seed=1), causal_mask(4))),
+           ((6, 2), small(2, 4, 6, 2))],
+    given=lambda arguments, inputs: (
+        f"for n_embd = {arguments[0]}, n_head = {arguments[1]}, x of shape {tuple(inputs[0].shape)} and a mask of "
+        f"shape {tuple(inputs[1].shape)}"
+    ),
+    wrong={
+        "the mask was not used": spoiled(through(weigh=lambda q, k, m: attention_weights(q, k, None))),
+        "the mask is one of your own. Use the one that is given":
+            spoiled(through(weigh=lambda q, k, m: attention_weights(q, k, causal_mask(len(m))))),
+        "the scores were divided by √C: in a head it is √D, D = C / H": spoiled(
+            through(weigh=lambda q, k, m: attention_weights(q, k / q.shape[1] ** 0.5, m))),
+        "the heads were not joined, but counted off as they lie in memory: transpose, then flatten":
+            spoiled(through(join=lambda h: h.reshape(len(h), h.shape[2], -1))),
+        "the heads were cut by view alone, which mixes positions": spoiled(
+            through(cut=lambda x, n: x.reshape(len(x), n, x.shape[1], -1))),
+        "the queries were not cut into heads: all looks with one softmax": spoiled(one_head),
+        "the output layer was not used":
+            spoiled(lambda self, x, mask: join_heads.right(attend.right(*self.split(x), mask))),
+        "x itself was brought, not its values": spoiled(through(("queries", "keys", ""))),
+        "the keys were made by the layer of the queries": spoiled(through(("queries", "queries", "values"))),
+        "x was added here: the model will do that": spoiled(lambda self, x, m: x + through()(self, x, m)),
+        "the layers are to have no biases: bias=False": spoiled(through(), bias=True),
+    },
+    also_right=[attention.Attention, spoiled(by_heads)],
+    refused=[spoiled(lambda self, x, m: through()(self, x.detach(), m) * 2),
+             spoiled(lambda self, x, m: through()(self, x, m).detach())],
+)
+class Attention(attention.Attention):
+    """The package's own: four layers, and heads that look between the first three and the last."""
 
 
 def halves(combine: Any = None, speeds: Any = None, angle: float = 1.0, first: int = 0) -> Any:
@@ -301,63 +526,6 @@ def rotated(vectors: Tensor, positions: Tensor) -> Tensor:
     return torch.cat([x * cos - y * sin, x * sin + y * cos], dim=-1)
 
 
-def numbered(B: int, H: int, T: int, D: int) -> tuple[Tensor]:
-    """Heads whose digits say where a number comes from: hundreds the head, tens the position, ones the component."""
-    b, h, t, d = (torch.arange(n) for n in (B, H, T, D))
-    return ((1000 * b.view(-1, 1, 1, 1) + 100 * h.view(-1, 1, 1) + 10 * t.view(-1, 1) + d).float(),)
-
-
-def shown_digits(value: Any, expected: Tensor, heads: Tensor) -> str:
-    found = plain(value)
-    places = [(b, t) for b in range(len(found)) for t in range(len(found[b]))]
-    b, t = next(place for place in places if not same(found[place], plain(expected[place])))
-    return (
-        "in the test the hundreds are the head, the tens the position, the ones the component. Your position "
-        f"{t} is {written(found[b, t])}, expected {written(expected[b, t])}"
-    )
-
-
-def joined_by_cat(heads: Tensor) -> Tensor:
-    """One head after the other."""
-    return torch.cat([heads[:, head] for head in range(heads.shape[1])], -1)
-
-
-@exercise(
-    hints=(
-        "Which numbers must lie side by side in the result, and which do in (B, H, T, D)?",
-        "The numbers of one position: H must come after T before the last two dimensions are made one.",
-        "heads.transpose(1, 2) is (B, T, H, D); flatten(2) makes one dimension of the last two.",
-    ),
-    why="A wrong reshape of the right size is the mistake that no error message finds.",
-    cases=[numbered(1, 2, 3, 2), numbered(2, 3, 4, 2)],
-    shown=shown_digits,
-    wrong={
-        "reshape alone counts the numbers off as they lie in memory, and mixes positions: transpose(1, 2) first":
-            lambda h: h.reshape(len(h), h.shape[2], -1),
-        "the components of the heads alternate. First all of head 0, then all of head 1":
-            lambda h: h.permute(0, 2, 3, 1).flatten(2),
-        "the last head comes first": lambda h: h.flip(1).transpose(1, 2).flatten(2),
-        "the wrong two dimensions were swapped: it is H and T, dimensions 1 and 2":
-            lambda h: h.transpose(2, 3).reshape(len(h), h.shape[2], -1),
-        "the batch was swapped too: only H and T change places":
-            lambda h: h.permute(2, 0, 1, 3).reshape(len(h), h.shape[2], -1),
-        "the positions are in the reverse order": lambda h: joined_by_cat(h.flip(2)),
-        "the heads were averaged: each keeps its own components": lambda h: h.mean(1),
-        "view cannot do that to a transposed tensor: flatten(2), or reshape":
-            lambda h: h.transpose(1, 2).view(len(h), h.shape[2], -1),
-    },
-    also_right=[
-        joined_by_cat,
-        lambda h: h.permute(0, 2, 1, 3).contiguous().view(len(h), h.shape[2], -1),
-        lambda h: h.mT.flatten(1, 2).mT,
-        lambda h: joined_by_cat(h).numpy(),
-    ],
-    refused=[lambda h: h.transpose(1, 2), lambda h: h.flatten(1)],
-)
-def join_heads(heads: Tensor) -> Tensor:
-    return heads.transpose(1, 2).flatten(2)  # (B, T, H, D) → (B, T, H · D)
-
-
 def random_maps(H: int, T: int, seed: int) -> tuple[Tensor, list[str]]:
     z = 2 * torch.randn(H, T, T, generator=torch.Generator().manual_seed(seed))
     return soft(z, causal_mask(T)), ["Mia", "hid", "the", "key", "in", "an", "attic", "box"][seed : seed + T]
@@ -428,7 +596,7 @@ def by_the_fastest_pair(D: int) -> tuple[Tensor, Tensor]:
         "Key: a long vector. Query: the same vector, turned back by one position beforehand with rotate.",
         "key = torch.full((D,), 10.0); query = rotate(key[None], torch.tensor([-1]))[0].",
     ),
-    why="Such heads are found in trained models, and copying by example is built on them: notebook 14.",
+    why="Such heads are found in trained models, and copying by example is built on them.",
     right=one_back,
     equal={"key = torch.full((D,), 11.0)": "any long vector will do"},
     also_right=[

@@ -9,9 +9,11 @@
 A class of the package is subclassed, ``class Decoder(decoder.Decoder): …``, so that it has its place in the check.
 Each of ``build`` is (arguments of the class, inputs of its forward, or a function that makes them). What is compared:
 the shapes of the parameters, the outputs, the gradients. Where the outputs are wrong and ``causal`` is set, the
-reader's own module is asked whether it looks ahead.
+reader's own module is asked whether it looks ahead. With ``by_name`` the parameters must have the names of the right
+answer, because weights will be carried over by name.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice, permutations, product
@@ -31,10 +33,11 @@ class Building(Compared):
     """A class of layers, part by part."""
 
     def __init__(
-        self, right: Any, hints: Sequence[str], why: str, *, build: Sequence[Any], causal: bool = False, **more: Any
+        self, right: Any, hints: Sequence[str], why: str, *, build: Sequence[Any], causal: bool = False,
+        by_name: bool = False, **more: Any,
     ) -> None:  # fmt: skip
         """Take what `building` takes."""
-        self.causal = causal
+        self.causal, self.by_name = causal, by_name
         cases = [(arguments, inputs() if callable(inputs) else inputs) for arguments, inputs in build]
         super().__init__(right, hints, why, cases=cases, drive=self.parts, **more)
 
@@ -45,6 +48,8 @@ class Building(Compared):
 
     def given(self, arguments: Sequence[Any]) -> str:
         """How a case reads: for LayerNorm(4) and an input of shape (2, 3, 4)."""
+        if self.words:
+            return super().given(arguments)
         made, inputs = arguments
         shapes = [str(tuple(each.shape)) if isinstance(each, Tensor) else written(each) for each in inputs]
         call = ", ".join(map(written, made))
@@ -60,6 +65,8 @@ class Building(Compared):
         shapes = [tuple(weights.shape) for weights in parameters(module).values()]
         if sorted(shapes) != sorted(tuple(weights.shape) for weights in parameters(reference).values()):
             return {"parameters": shapes}
+        if self.by_name and (other := differing_name(parameters(reference), parameters(module))):
+            return {"name": other}
         wanted = reference(*inputs).detach()
         found: dict[str, Any] = {}
         for names in orders(reference, module):
@@ -111,11 +118,14 @@ class Building(Compared):
 
     def sentence(self, value: Any, expected: dict[str, Any], given: str) -> str | None:
         """What is wrong with one case: parameters, output, a look ahead, gradients; None if nothing is."""
-        if not isinstance(value, dict):
-            return say("not a module", given=given, value=written(value))
+        if not (isinstance(value, dict) and value.keys() & {"output", "parameters", "name"}):
+            return say("not a module", given=given, value="nothing" if value is None else written(value))
         if "parameters" in value:
             shapes = [tuple(gradient.shape) for gradient in expected["gradients"].values()]
-            return say("parameters", given=given, value=value["parameters"], expected=shapes)
+            missing, more = left_over(shapes, value["parameters"]), left_over(value["parameters"], shapes)
+            return say("parameters", given=given, missing=missing, more=more)
+        if "name" in value:
+            return say("name", given=given, expected=value["name"])
         if (odd := unlike(value["output"], expected["output"], given)) is not None:
             return odd
         if not same(plain(value["output"]), plain(expected["output"]), self.tolerance):
@@ -129,6 +139,17 @@ class Building(Compared):
             if wanted is not None and not same(plain(gradient), plain(wanted), 10 * self.tolerance):
                 return say("gradients", given=given, value=name)
         return None
+
+
+def left_over(shapes: Sequence[tuple[int, ...]], others: Sequence[tuple[int, ...]]) -> str:
+    """The shapes that are not among the others, in words."""
+    left = sorted((Counter(shapes) - Counter(others)).elements())
+    return ", ".join(map(str, left[:4])) + (" …" if len(left) > 4 else "") if left else "none"
+
+
+def differing_name(ours: dict[str, nn.Parameter], theirs: dict[str, nn.Parameter]) -> str | None:
+    """The first of our parameters that they do not have, under this name and in this shape."""
+    return next((n for n, w in ours.items() if n not in theirs or theirs[n].shape != w.shape), None)
 
 
 def parameters(module: nn.Module) -> dict[str, nn.Parameter]:

@@ -1,12 +1,19 @@
-"""The exercises of notebook 01: parameters, softmax, the loss of guessing, one-hot, greedy, four decoders."""
+"""The exercises of notebook 01: the journey in five parts; parameters, the loss of guessing, greedy, four decoders.
+
+The parts of the journey are one-hot vectors, BigModel, softmax, the choice of a token, and the loop around them all.
+"""
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
+from bigmodel import model as models
+from bigmodel.check.building import building
 from bigmodel.check.engine import examined, exercise
 from bigmodel.check.values import written
 
@@ -215,6 +222,226 @@ def greedy(probabilities: list[float]) -> int:
         if probability > probabilities[best]:
             best = token
     return best
+
+
+class Variant(nn.Module):
+    """Two layers, and what somebody does before, between and after them."""
+
+    def __init__(self, n: int, h: int, m: int, *, between: Any = torch.relu, before: Any = None, after: Any = None):
+        super().__init__()
+        self.encoder, self.decoder = nn.Linear(n, h), nn.Linear(h, m)
+        self.steps = [before, self.encoder, between, self.decoder, after]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Take the steps that there are."""
+        for step in self.steps:
+            x = x if step is None else step(x)
+        return x
+
+
+@building(
+    hints=(
+        "Which numbers does the second layer read, and how many of them are there?",
+        "self.encoder = nn.Linear(input_size, hidden_size) stands in __init__, and the decoder in the same way. In "
+        "forward, x goes through the encoder, then through torch.relu, then through the decoder.",
+        "hidden = torch.relu(self.encoder(x)) in forward; what it returns is self.decoder(hidden).",
+    ),
+    why="This is the model of this course: what comes later changes what it reads, and how much it sees.",
+    build=[
+        ((3, 2, 4), (torch.tensor([[0.0, 1.0, 0.0], [0.5, -2.0, 3.0]]),)),
+        ((2, 5, 3), (torch.tensor([[1.0, 0.0], [0.0, 1.0], [2.0, -1.0]]),)),
+        ((4, 6, 4), (torch.tensor([0.0, 0.0, 1.0, 0.0]),)),
+    ],
+    wrong={
+        "ReLU is missing; without it two layers are no more than one": lambda *sizes: Variant(*sizes, between=None),
+        "ReLU stands between the layers; logits may be negative": (
+            lambda *sizes: Variant(*sizes, between=None, after=torch.relu)
+        ),
+        "ReLU stands after the encoder alone; logits may be negative": lambda *sizes: Variant(*sizes, after=torch.relu),
+        "ReLU stands after the encoder, not before it": lambda *sizes: Variant(*sizes, between=None, before=torch.relu),
+        "that is the sigmoid, not ReLU": lambda *sizes: Variant(*sizes, between=torch.sigmoid),
+        "that is tanh, not ReLU": lambda *sizes: Variant(*sizes, between=torch.tanh),
+        "that is GELU, not ReLU": lambda *sizes: Variant(*sizes, between=nn.functional.gelu),
+        "a BigModel gives logits; softmax comes later": (
+            lambda *sizes: Variant(*sizes, after=lambda logits: logits.softmax(-1))
+        ),
+    },
+    also_right=[
+        Variant,
+        lambda *sizes: Variant(*sizes, between=lambda hidden: hidden.clamp(min=0)),
+        lambda *sizes: Variant(*sizes, between=nn.ReLU()),
+    ],
+    by_name=True,
+)
+class BigModel(models.BigModel):
+    """The package's own."""
+
+
+def drawn(probabilities: Sequence[float], number: float) -> int:
+    """The place on whose piece of the line from 0 to 1 a number falls; the last, if rounding left a gap there."""
+    ends = np.cumsum(probabilities)
+    return min(int((ends <= number).sum()), len(ends) - 1)
+
+
+@exercise(
+    hints=(
+        "The first token's piece goes from 0 to its probability. Where does the second token's piece begin and end?",
+        "Walk along the tokens and keep the sum of their probabilities. The first token at which the sum is larger "
+        "than the number is the one.",
+        "reached = 0.0, then for token, probability in enumerate(probabilities): add the probability to reached, and "
+        "return token if number < reached.",
+    ),
+    why="Whatever is drawn in this course, texts above all, is drawn like this: each as often as it is probable.",
+    cases=[
+        ([0.1, 0.3, 0.4, 0.2], 0.55),
+        ([0.5, 0.12, 0.38], 0.45),
+        ([0.45, 0.15, 0.25, 0.15], 0.72),
+        ([0.12, 0.18, 0.3, 0.4], 0.25),
+        ([0.2, 0.35, 0.45], 0.97),
+        ([0.05, 0.6, 0.35], 0.04),
+    ],
+    wrong={
+        "that is the most probable token each time: let the number decide": lambda p, number: int(np.argmax(p)),
+        "ids are counted from 0": lambda p, number: drawn(p, number) + 1,
+        "the number was compared with each probability alone: a piece begins where the one before it ends": (
+            lambda p, number: next((i for i in range(len(p)) if number < p[i]), len(p) - 1)
+        ),
+        "one piece too early: the number lies on the piece before whose end the sum is larger than the number": (
+            lambda p, number: max(drawn(p, number) - 1, 0)
+        ),
+        "one token too late": lambda p, number: min(drawn(p, number) + 1, len(p) - 1),
+        "the pieces were laid from the right: begin with id 0, at 0": (
+            lambda p, number: len(p) - 1 - drawn(p[::-1], number)
+        ),
+        "that is the probability; asked for is the id, the place of the token": lambda p, number: p[drawn(p, number)],
+        "all pieces were taken to be of one length: each is as long as its token is probable": (
+            lambda p, number: int(number * len(p))
+        ),
+        "the probabilities were sorted, so that the places are no longer ids": (
+            lambda p, number: drawn(sorted(p, reverse=True), number)
+        ),
+        "that is the token whose probability is nearest to the number": (
+            lambda p, number: int(np.argmin([abs(each - number) for each in p]))
+        ),
+    },
+    also_right=[
+        drawn,
+        lambda p, number: torch.searchsorted(torch.tensor(p).cumsum(0), number),
+        lambda p, number: next(i for i in range(len(p)) if sum(p[: i + 1]) > number),
+    ],
+    refused=[lambda p, number: 2, lambda p, number: " key"],
+    equal={
+        "if number <= reached:": "a number exactly at an end may count to either piece",
+        "return len(probabilities) + 1": "rounding seldom leaves a gap",
+        "return len(probabilities) - 2": "rounding seldom leaves a gap",
+    },
+)
+def choose(probabilities: list[float], number: float) -> int:
+    reached = 0.0
+    for token, probability in enumerate(probabilities):
+        reached += probability
+        if number < reached:
+            return token
+    return len(probabilities) - 1  # the sum was rounded, and ended just under 1
+
+
+@dataclass(frozen=True)
+class Letters:
+    """A tokenizer whose tokens are letters."""
+
+    letters: str
+
+    @property
+    def vocab_size(self) -> int:
+        """How many there are."""
+        return len(self.letters)
+
+    @property
+    def tokens(self) -> list[str]:
+        """The letters, by id."""
+        return list(self.letters)
+
+    def encode(self, text: str) -> list[int]:
+        """The place of each letter."""
+        return [self.letters.index(letter) for letter in text]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The letter at each place."""
+        return "".join(self.letters[token] for token in ids)
+
+
+def writer(seed: int, size: int) -> nn.Module:
+    """A model from vectors to logits, the same for the same seed."""
+    layer = nn.utils.skip_init(nn.Linear, size, size, bias=False)
+    layer.weight.data = 2 * torch.randn(size, size, generator=torch.Generator().manual_seed(seed))
+    return layer
+
+
+def continued(
+    model: nn.Module, tokenizer: Letters, prompt: str, numbers: Sequence[float], temperature: float = 1, *,
+    place: int = -1, pick: Callable[[list[float], float], int] = drawn,
+) -> str:  # fmt: skip
+    """The journey, with what may go wrong: the place that is read, and the pick."""
+    ids = tokenizer.encode(prompt)
+    for number in numbers:
+        logits = model(torch.eye(tokenizer.vocab_size)[ids[place]])
+        ids.append(pick((logits / temperature).softmax(0).tolist(), number))
+    return tokenizer.decode(ids)
+
+
+def from_the_prompt(model: nn.Module, tokenizer: Letters, prompt: str, numbers: Sequence[float], t: float) -> str:
+    """Each token is drawn as if it were the first."""
+    return prompt + "".join(continued(model, tokenizer, prompt, [number], t)[-1] for number in numbers)
+
+
+def cooled_late(model: nn.Module, tokenizer: Letters, prompt: str, numbers: Sequence[float], t: float) -> str:
+    """The temperature divides the probabilities."""
+    return continued(model, tokenizer, prompt, numbers, pick=lambda p, number: drawn([each / t for each in p], number))
+
+
+@exercise(
+    hints=(
+        "Which of the ids does the model read, and what has to happen to the chosen id before the next round?",
+        "ids = tokenizer.encode(prompt). In each round: the last id becomes a one-hot vector, the model makes logits "
+        "of it, softmax makes probabilities, choose picks an id, and that is appended to ids.",
+        "vector = torch.tensor(one_hot(ids[-1], tokenizer.vocab_size), dtype=torch.float32), then logits = "
+        "model(vector).tolist(), and [logit / temperature for logit in logits] goes into softmax.",
+    ),
+    why="This is how every language model writes. What differs is the model.",
+    cases=[
+        lambda: (writer(0, 6), Letters("abcdef"), "fade", [0.3, 0.9, 0.05, 0.6, 0.45, 0.75], 1.0),
+        lambda: (writer(1, 6), Letters("uvwxyz"), "wu", [0.55, 0.1, 0.85, 0.35], 2.0),
+        lambda: (writer(2, 5), Letters("klmno"), "no", [0.7, 0.25, 0.5, 0.95, 0.15], 0.5),
+    ],
+    wrong={
+        "the prompt is missing: keep its ids, and decode them all": (lambda *a: continued(*a).removeprefix(a[2])),
+        "every token is drawn after the end of the prompt: append the chosen id, and read the last": from_the_prompt,
+        "the model reads the first id each time: the last one is ids[-1]": lambda *a: continued(*a, place=0),
+        "the most probable token is taken each time: hand the number to choose": (
+            lambda *a: continued(*a, pick=lambda p, number: int(np.argmax(p)))
+        ),
+        "the temperature multiplies the logits: divide": lambda m, t, p, n, heat: continued(m, t, p, n, 1 / heat),
+        "the temperature divides the logits, before softmax": cooled_late,
+        "the last number is not used: one token for each": lambda m, t, p, n, heat: continued(m, t, p, n[:-1], heat),
+        "the first number is used each time": lambda m, t, p, n, heat: continued(m, t, p, [n[0]] * len(n), heat),
+        "the temperature is not used": lambda m, t, p, n, heat: continued(m, t, p, n),
+    },
+    also_right=[continued],
+    refused=[
+        lambda m, t, p, n, heat: t.encode(continued(m, t, p, n, heat)),
+        lambda m, t, p, n, heat: p,
+    ],
+    given=lambda model, tokenizer, prompt, numbers, temperature: (
+        f'for the prompt "{prompt}", the numbers {written(numbers)} and temperature {temperature:g}'
+    ),
+)
+def continue_text(model: nn.Module, tokenizer: Any, prompt: str, numbers: list[float], temperature: float) -> str:
+    ids = tokenizer.encode(prompt)
+    for number in numbers:
+        vector = torch.tensor(at(ids[-1], tokenizer.vocab_size), dtype=torch.float32)  # (V,)
+        logits = model(vector).tolist()
+        ids.append(drawn(soft([logit / temperature for logit in logits]), number))
+    return str(tokenizer.decode(ids))
 
 
 SENSES = ("output layer", "tokenizer.decode", "encoder–decoder", "decoder-only")

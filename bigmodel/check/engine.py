@@ -178,7 +178,7 @@ class Exercise:
 
     def chosen(self, answer: Any) -> Any:
         """Return the answer if it is right and the package's own if not, and say which: for what comes later."""
-        passed = self.verdict(answer).mark == "✓"
+        passed = answer is not self.right and self.verdict(answer).mark == "✓"  # ours already, if the cell ran before
         print(say("chosen", name=self.name, whose=say("yours" if passed else "ours")))
         return answer if passed else self.right
 
@@ -214,7 +214,7 @@ class Exercise:
         message = textwrap.shorten(str(error), 200, placeholder=" …").rstrip(".")
         words = ": ".join(filter(None, [type(error).__name__, message]))
         text, line = say("error", given=given, error=words), readers_line(error)
-        if isinstance(error, TypeError) and not line:
+        if isinstance(error, TypeError) and not line and self.takes:
             text += say("arguments", count=len(self.takes), names=listed(self.takes))
         return f"{text}{say('line', line=line) if line not in ('', '?') else ''}."
 
@@ -250,7 +250,7 @@ class Compared(Exercise):
     """An exercise whose right answer is known: the same inputs for both."""
 
     def __init__(
-        self, right: Any, hints: Sequence[str], why: str, seconds: float = 5.0, *,
+        self, right: Any, hints: Sequence[str], why: str, seconds: float = 10.0, *,
         cases: Sequence[Any], wrong: Mapping[str, Function], also_right: Sequence[Function] = (),
         refused: Sequence[Function] = (), equal: Mapping[str, str] | None = None, changes: Sequence[str] = (),
         drive: Function | None = None, given: Function | None = None, shown: Function | None = None,
@@ -414,7 +414,7 @@ class Examined(Exercise):
     """An exercise with many right answers: a function from the answer to what is wrong with it, or None."""
 
     def __init__(
-        self, look: Callable[[Function], str | None], hints: Sequence[str], why: str, seconds: float = 5.0, *,
+        self, look: Callable[[Function], str | None], hints: Sequence[str], why: str, seconds: float = 10.0, *,
         right: Function, wrong: Mapping[str, Function], also_right: Sequence[Function] = (),
         refused: Sequence[Function] = (), equal: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip

@@ -1,7 +1,7 @@
-"""Graders of notebook 02: perplexity, stable cross-entropy, its gradient, padding, bits per character, diagnosis."""
+"""The exercises of notebook 02: perplexity, the loss and its gradient built by hand, diagnosis, bits, padding."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,279 +10,441 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bigmodel import plot
-from bigmodel.check.grader import grader
+from bigmodel.check.engine import examined, exercise
+from bigmodel.check.values import differing, plain, same, written
 
 LN_2 = math.log(2)
 
 
-@grader(
-    hint="three steps: the surprise of each token, their mean, and e to the power of it.",
+# One mistake, one line or two.
+# fmt: off
+@exercise(
+    hints=(
+        "How surprised was the model at each token, and what do you take of all these numbers?",
+        "Three steps: the surprise of each token, −ln p; the mean of them all; and e to the power of it.",
+        "surprises = -np.log(probabilities), and the result is np.exp of their mean().",
+    ),
     why="Perplexity is the loss for people: the number of equally likely tokens that would be as hard to guess among.",
+    cases=[
+        (np.array([1 / 2, 1 / 4, 1 / 10]),),
+        (np.array([0.5, 0.5, 0.01]),),
+        (np.array([0.5, 0.001]),),
+        (np.array([0.3]),),
+        (np.full(2000, 0.5),),
+    ],
+    wrong={
+        "that is 1 / mean of the probabilities. Take the mean of the surprises: the smallest must count in full":
+            lambda p: 1 / p.mean(),
+        "that is the mean of 1/p. Take the mean of −ln p first, and the exponential once, at the end":
+            lambda p: (1 / p).mean(),
+        "the minus is missing: the logarithm of a probability is negative, so a surprise is −ln p":
+            lambda p: np.exp(np.log(p).mean()),
+        "the logarithm is to base 2 and the exponential to base e: e goes with ln, 2 with log2":
+            lambda p: np.exp(-np.log2(p).mean()),
+        "that is ln, and then 2 to the power of it: e goes with ln, 2 with log2": lambda p: 2 ** -np.log(p).mean(),
+        "that is e to the sum of the surprises, not to their mean: it would grow with the length of the text":
+            lambda p: torch.tensor(-np.log(p).sum()).exp(),
+        "that is the mean surprise, in nats. Perplexity is e to the power of it": lambda p: -np.log(p).mean(),
+        "that is the mean surprise, in bits. Perplexity is 2 to the power of it": lambda p: -np.log2(p).mean(),
+        "that is the mean of the probabilities themselves": lambda p: p.mean(),
+        "that is the median, the surprise in the middle: a mean counts them all":
+            lambda p: np.exp(np.median(-np.log(p))),
+        "small probabilities are raised to 0.01 before the logarithm, which hides the worst guesses":
+            lambda p: np.exp(-np.log(p.clip(0.01)).mean()),
+        "the sum is divided by 3, whatever the length: divide by the number of tokens":
+            lambda p: np.exp(-np.log(p).sum() / 3),
+        "the product of so many probabilities is 0 for a computer: add logarithms instead":
+            lambda p: torch.tensor(p).prod() ** (-1 / len(p)),
+    },
+    also_right=[
+        lambda p: 2 ** (-np.log2(p).mean()),
+        lambda p: torch.tensor(-np.log(p)).mean().exp(),
+        lambda p: math.exp(-sum(math.log(x) for x in p) / len(p)),
+    ],
+    refused=[
+        lambda p: 1 / p,
+        lambda p: np.exp(-np.log(p)).max(),
+        lambda p: round(float(np.exp(-np.log(p).mean())), 1),
+    ],
 )
-def perplexity(answer: Callable[[np.ndarray], float]) -> str | None:
-    p = np.array([1 / 2, 1 / 4, 1 / 8])
-    value, wrong = _number(answer(p.copy()))
-    if value is None:
-        return wrong
-    nats = float(-np.log(p).mean())
-    given = "for the probabilities 1/2, 1/4, 1/8"
-    mistakes = {
-        "that is 1 / mean of the probabilities. Take the mean of the surprises: the one 1/8 must count in full": (
-            1 / p.mean()
-        ),
-        "that is the mean of 1/p. Take the mean of −ln p first, and the exponential once, at the end": ((1 / p).mean()),
-        "the minus is missing: the logarithm of a probability is negative, so a surprise is −ln p": math.exp(-nats),
-        "you took the logarithm to base 2 and the exponential to base e: e goes with ln, 2 with log2": math.exp(
-            nats / LN_2
-        ),
-        "you took ln, and then 2 to the power of it: e goes with ln, 2 with log2": 2**nats,
-        "that is the sum of the surprises, not their mean: it would grow with the length of the text": math.exp(
-            3 * nats
-        ),
-        "that is the mean surprise, in nats. Perplexity is e to the power of it": nats,
-        "that is the mean surprise, in bits. Perplexity is 2 to the power of it": nats / LN_2,
-        "that is the mean of the probabilities themselves": p.mean(),
-    }
-    if (sentence := _compare(value, math.exp(nats), mistakes, given)) is not None:
-        return sentence
-    short, wrong = _number(answer(np.array([1 / 2, 1 / 10])))
-    if short is None or not math.isclose(short, math.sqrt(20), rel_tol=1e-5):
-        return (
-            f"for the probabilities 1/2, 1/10 your answer is {_shown(short, wrong)}, expected 4.472. Divide by the "
-            "number of tokens, however many there are."
-        )
-    long, wrong = _number(answer(np.full(2000, 0.5)))
-    if long is None or not math.isclose(long, 2, rel_tol=1e-6):
-        return (
-            f"for 2000 tokens of probability 0.5 your answer is {_shown(long, wrong)}, expected 2.00. The product of "
-            "so many probabilities is 0 for a computer: add logarithms instead."
-        )
-    return None
+def perplexity(probabilities: np.ndarray) -> float:
+    surprises = -np.log(probabilities)
+    return float(np.exp(surprises.mean()))
 
 
-@grader(
-    hint="log-sum-exp of each row, minus the logit of its target. Subtract the row's largest logit before exp.",
+def came(logits: Tensor, targets: Tensor) -> Tensor:
+    """What stands at the target of each row."""
+    return logits[torch.arange(len(targets)), targets]
+
+
+def batch(N: int, V: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Random logits and targets."""
+    generator = torch.Generator().manual_seed(seed)
+    return 5 * torch.randn(N, V, generator=generator), torch.randint(V, (N,), generator=generator)
+
+
+PENCIL = (  # powers (4, 2, 1, 1), (1, 1, 1, 2) and (1, 5, 2, 2): N = 3 and V = 4, and neither is 2
+    torch.tensor([[4.0, 2.0, 1.0, 1.0], [1.0, 1.0, 1.0, 2.0], [1.0, 5.0, 2.0, 2.0]]).log(),
+    torch.tensor([2, 3, 0]),
+)
+FAR_APART = (torch.tensor([[120.0, 119.0, 118.0], [-120.0, -119.0, -118.0]]), torch.tensor([0, 2]))
+
+
+def given_batch(logits: Tensor, targets: Tensor) -> str:
+    if torch.equal(logits, PENCIL[0]):
+        return "for the logits (ln 4, ln 2, 0, 0), (0, 0, 0, ln 2), (0, ln 5, ln 2, ln 2) and the targets 2, 3, 0"
+    if logits.numel() > 6:
+        return f"for random logits of shape {tuple(logits.shape)}"
+    rows = ", ".join(written(row) for row in logits)
+    return f"for the logits {rows} and the targets {written(targets)}"
+
+
+@exercise(
+    hints=(
+        "Which two numbers does the surprise of one row consist of, and what do you take over the rows?",
+        "Log-sum-exp of each row, with its own largest logit taken out before exp, minus the logit of its target.",
+        "largest = logits.max(-1, keepdim=True).values, and of what came logits[torch.arange(len(targets)), targets].",
+    ),
     why="Every language model is trained on these few operations, and they hold at any size of the logits.",
+    cases=[
+        PENCIL,
+        batch(7, 11, seed=0),
+        batch(1, 5, seed=1),
+        (torch.tensor([[0.0, -200.0, 0.0]]), torch.tensor([1])),
+        (torch.tensor([[10_000.0, 0.0, 0.0]]), torch.tensor([1])),
+        FAR_APART,
+    ],
+    given=given_batch,
+    tolerance=1e-4,  # float32 beside float64, at logits of 120
+    wrong={
+        "the minus is missing: the logarithm of a probability is negative, and a loss is not":
+            lambda z, y: came(z.log_softmax(-1), y).mean(),
+        "that is the sum over the rows: divide by N": lambda z, y: F.cross_entropy(z, y, reduction="sum"),
+        "that is divided by all N · V entries: the sum over classes is a sum, the mean is over the N rows":
+            lambda z, y: F.cross_entropy(z, y) / z.shape[1],
+        "that is divided by the number of classes: the mean is over the N rows":
+            lambda z, y: F.cross_entropy(z, y, reduction="sum") / z.shape[1],
+        "`[:, targets]` takes every target in every row: use `[torch.arange(N), targets]`":
+            lambda z, y: z.logsumexp(-1).mean() - z[:, y].mean(),
+        "one surprise a row: take their mean": lambda z, y: F.cross_entropy(z, y, reduction="none"),
+        "softmax went over the wrong axis: each row, not each column, must sum to 1":
+            lambda z, y: -came(z.log_softmax(0), y).mean(),
+        "that is −ln p averaged over all tokens: only the token that came counts":
+            lambda z, y: -z.log_softmax(-1).mean(),
+        "that is −ln of the mean probability: take the logarithm of each row first, then the mean":
+            lambda z, y: -came(z.softmax(-1), y).mean().log(),
+        "that is the mean of −p: the logarithm is missing": lambda z, y: -came(z.softmax(-1), y).mean(),
+        "softmax stands twice: these are logits, and log-sum-exp is all the softmax that they need":
+            lambda z, y: F.cross_entropy(z.softmax(-1), y),
+        "that is −z of what came: the log-sum-exp of its row is missing": lambda z, y: -came(z, y).mean(),
+        "that is the log-sum-exp alone: subtract the logit of what came": lambda z, y: z.logsumexp(-1).mean(),
+        "the largest logit of a row stands for its log-sum-exp, to which all of them add":
+            lambda z, y: (z.max(-1).values - came(z, y)).mean(),
+        "the largest logit is taken out before exp, and not put back after log":
+            lambda z, y: ((z - z.max(-1, keepdim=True).values).exp().sum(-1).log() - came(z, y)).mean(),
+        "that is the loss of class 0, whatever came: use the targets":
+            lambda z, y: F.cross_entropy(z, torch.zeros_like(y)),
+        "the targets are read as if counted from 1: they are counted from 0":
+            lambda z, y: z.logsumexp(-1).mean() - came(z, y - 1).mean(),
+        "that is in bits: the loss of this course is in nats, with ln": lambda z, y: F.cross_entropy(z, y) / LN_2,
+        "that is the perplexity: the loss is its logarithm": lambda z, y: F.cross_entropy(z, y).exp(),
+        "e to the power of 10000 is too large for any float: subtract the row's largest logit before exp":
+            lambda z, y: (z.exp().sum(-1).log() - came(z, y)).mean(),
+        "the probability is rounded to 0 before its logarithm is taken: never form it, use log-sum-exp minus the logit":
+            lambda z, y: -came(z.softmax(-1), y).log().mean(),
+        "something keeps the probability away from 0 (a small number added, a clamp): it hides how wrong the model is":
+            lambda z, y: -came(z.softmax(-1), y).clamp(min=1e-9).log().mean(),
+        "that is one log-sum-exp over all rows at once: each row has its own":
+            lambda z, y: (z.flatten().logsumexp(0) - came(z, y)).mean(),
+        "that subtracts the largest of all logits: each row has its own largest":
+            lambda z, y: (z.max() + (z - z.max()).exp().sum(-1).log() - came(z, y)).mean(),
+    },
+    also_right=[
+        F.cross_entropy,
+        lambda z, y: -came(z.log_softmax(-1), y).mean(),
+        lambda z, y: (torch.logsumexp(z.double(), -1) - came(z.double(), y)).mean().item(),
+        lambda z, y: sum(torch.logsumexp(row, 0) - row[k] for row, k in zip(z, y, strict=True)) / len(y),
+    ],
+    refused=[
+        lambda z, y: -(came(z.softmax(-1), y) + 1e-12).log().mean(),
+        lambda z, y: F.cross_entropy(z, y) + 0.01,
+        lambda z, y: F.cross_entropy(z, y).round(decimals=2),
+        lambda z, y: came(z.softmax(-1), y).mean(),
+    ],
 )
-def cross_entropy(answer: Callable[[Tensor, Tensor], Tensor]) -> str | None:
-    logits = torch.tensor([[math.log(4), math.log(2), math.log(2)], [0.0, 0.0, math.log(2)]])  # (2, 3)
-    targets = torch.tensor([1, 2])
-    before = logits.clone()
-    value, wrong = _number(answer(logits, targets), "the mean over both rows, one number")
-    if not torch.equal(logits, before):
-        return (
-            "your function changed the logits that it was given: an in-place operation such as `logits -= …` "
-            "writes into the caller's tensor. Write `logits = logits - …`."
-        )
-    if value is None:
-        return wrong
-    p = logits.softmax(-1)
-    log_p, across = p.log(), logits.softmax(0)
-    rows = torch.arange(2)
-    right = -log_p[rows, targets].mean().item()
-    mistakes = {
-        "the minus is missing: the logarithm of a probability is negative, and a loss is not": -right,
-        "that is the sum over the rows: divide by N, here 2": 2 * right,
-        "you divided by all N · V entries: the sum over classes is a sum, the mean is over the N rows": right / 3,
-        "you divided by the number of classes: the mean is over the N rows": 2 * right / 3,
-        "`[:, targets]` takes every target in every row: use `[torch.arange(N), targets]`": (
-            logits.logsumexp(-1).mean().item() - logits[:, targets].mean().item()
-        ),
-        "that is the perplexity: the loss is its logarithm": math.exp(right),
-        "that is the loss in bits: you took log2, the loss of this course is in nats, with ln": right / LN_2,
-        "softmax went over the wrong axis: each row, not each column, must sum to 1 (dim=-1)": (
-            -across[rows, targets].log().mean().item()
-        ),
-        "that is −ln p averaged over all tokens: only the token that came counts": -log_p.mean().item(),
-        "that is −ln of the mean probability: take the logarithm of each row first, then the mean": (
-            -math.log(p[rows, targets].mean().item())
-        ),
-        "that is the mean of −p: the logarithm is missing": -p[rows, targets].mean().item(),
-        "that is the mean probability of what came: its surprise is −ln p": p[rows, targets].mean().item(),
-        "softmax stands twice: these are logits, and log-sum-exp is all the softmax that they need": (
-            F.cross_entropy(p, targets).item()
-        ),
-        "that is −z of what came: the log-sum-exp of its row is missing": (-logits[rows, targets].mean().item()),
-        "that is the log-sum-exp alone: subtract the logit of what came": logits.logsumexp(-1).mean().item(),
-    }
-    given = "for the logits (ln 4, ln 2, ln 2) and (0, 0, ln 2) with the targets 1 and 2"
-    return _compare(value, right, mistakes, given) or _stable(answer)
+def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    largest = logits.max(-1, keepdim=True).values  # (N, 1)
+    powers = torch.exp(logits - largest)  # (N, V)
+    log_sum_exp = largest[:, 0] + torch.log(powers.sum(-1))  # (N,)
+    of_what_came = logits[torch.arange(len(targets)), targets]  # (N,)
+    return (log_sum_exp - of_what_came).mean()
 
 
-def _stable(answer: Callable[[Tensor, Tensor], Tensor]) -> str | None:
-    far, _ = _number(answer(torch.tensor([[1e4, 0.0, 0.0]]), torch.tensor([1])))
-    rare, _ = _number(answer(torch.tensor([[0.0, -200.0, 0.0]]), torch.tensor([1])))
-    if rare is not None and math.isinf(rare):
-        return (
-            f"for the logits (0, −200, 0) and target 1 your answer is inf, expected {200 + LN_2:.2f}. The probability "
-            "is rounded to 0 before its logarithm is taken: never form it, use log-sum-exp minus the logit."
-        )
-    if far is None or not 0 <= far < math.inf:
-        return (
-            f"for the logits (10000, 0, 0) and target 1 your answer is {_shown(far)}, expected 10000. e to the power "
-            "of 10000 is too large for any float: subtract the row's largest logit before exp."
-        )
-    if not math.isclose(far, 1e4, rel_tol=1e-6):
-        return (
-            f"for the logits (10000, 0, 0) and target 1 your answer is {far:.2f}, expected 10000. Something keeps "
-            "the probability away from 0 (a small number added, a clamp): it hides how wrong the model is."
-        )
-    apart = torch.tensor([[1000.0, 999.0, 998.0], [-1000.0, -999.0, -998.0]])
-    expected = F.cross_entropy(apart, torch.tensor([0, 2])).item()
-    value, _ = _number(answer(apart, torch.tensor([0, 2])))
-    if value is None or not math.isclose(value, expected, abs_tol=1e-3):
-        return (
-            f"for the rows (1000, 999, 998) and (−1000, −999, −998) your answer is {_shown(value)}, expected "
-            f"{expected:.2f}. Subtract from each row its own largest logit, not the largest of all."
-        )
-    return _same_at_random(answer)
+def draw_gradient(yours: Any, expected: Tensor) -> None:
+    """Put the reader's gradient of the first row beside the right one, a bar for each logit."""
+    titles = ["the first row, yours", "the first row, expected"]
+    panels = plot.panels(titles, "logit", "gradient", height=2.4)
+    for ax, numbers, colour in zip(panels, (plain(yours)[0], expected[0]), (plot.RED, plot.BLUE), strict=True):
+        ax.bar(np.arange(len(numbers)), numbers.numpy(), color=colour)
 
 
-def _same_at_random(answer: Callable[[Tensor, Tensor], Tensor]) -> str | None:
-    logits = 5 * torch.randn(7, 11, generator=torch.Generator().manual_seed(0))
-    targets = torch.arange(7)
-    value, wrong = _number(answer(logits, targets))
-    expected = F.cross_entropy(logits, targets).item()
-    if value is None or not math.isclose(value, expected, rel_tol=1e-4):
-        return (
-            f"for 7 random rows over 11 tokens your answer is {_shown(value, wrong)}, F.cross_entropy says "
-            f"{expected:.4f}. Does it hold for any number of rows and tokens?"
-        )
-    return None
+def p_minus_y(z: Tensor, y: Tensor) -> Tensor:
+    """What the model said minus what came."""
+    return z.softmax(-1) - one_hot(z, y)
 
 
-@grader(
-    hint="softmax of each row; subtract 1 at the target; divide by the number of rows.",
+def one_hot(z: Tensor, y: Tensor) -> Tensor:
+    return F.one_hot(y, z.shape[1])
+
+
+def autograd(z: Tensor, y: Tensor) -> Tensor:
+    return torch.autograd.grad(F.cross_entropy(z, y), z)[0]
+
+
+@exercise(
+    hints=(
+        "What did the model say about each token, what came, and what share of the mean has one row?",
+        "Softmax of each row; 1 less at its target; all of it divided by the number of rows.",
+        "p = torch.softmax(logits, -1) and y = F.one_hot(targets, logits.shape[-1]) have the same shape.",
+    ),
     why="This one line is where all learning starts: everything that backpropagation carries back began as p − y.",
+    cases=[
+        PENCIL,
+        batch(5, 4, seed=2),
+        batch(2, 6, seed=3),
+        (torch.tensor([[1000.0, 999.0, 998.0]]), torch.tensor([0])),
+    ],
+    given=given_batch,
+    draw=draw_gradient,
+    wrong={
+        "`[:, targets]` takes every target in every row: use `[torch.arange(N), targets]`":
+            lambda z, y: (z.softmax(-1) - one_hot(z, y).amax(0)) / len(z),
+        "this is y − p: it points downhill. The gradient points uphill, and the optimizer subtracts it":
+            lambda z, y: -p_minus_y(z, y) / len(z),
+        "the loss is the mean over the rows, so each row's gradient is divided by N": p_minus_y,
+        "this is y − p, and not divided by N: the gradient points uphill, and the loss is a mean":
+            lambda z, y: -p_minus_y(z, y),
+        "that is divided by the number of entries: the mean is over the N rows alone":
+            lambda z, y: p_minus_y(z, y) / z.numel(),
+        "that is divided by the number of tokens V: the mean is over the N rows":
+            lambda z, y: p_minus_y(z, y) / z.shape[1],
+        "this is p alone, divided by N: at the target subtract 1": lambda z, y: z.softmax(-1) / len(z),
+        "this is p alone: at the target subtract 1, then divide by N": lambda z, y: z.softmax(-1),
+        "the 1 was subtracted after the division: each row must sum to 0":
+            lambda z, y: z.softmax(-1) / len(z) - one_hot(z, y),
+        "this is the derivative for p, −1/p at the target: carry it on through softmax, to the logits":
+            lambda z, y: -one_hot(z, y) / z.softmax(-1) / len(z),
+        "softmax went over the wrong axis: each row must sum to 1": (
+            lambda z, y: (z.softmax(0) - one_hot(z, y)) / len(z)
+        ),
+        "y is the id of the target here: it must be one-hot, 1 at the target and 0 elsewhere":
+            lambda z, y: (z.softmax(-1) - y.unsqueeze(1)) / len(z),
+        "y has as many columns as the largest target needs: it must have one for each logit":
+            lambda z, y: (z.softmax(-1) - F.one_hot(y)) / len(z),
+        "twice too much: 2 is the slope of a square, and there is none in this loss":
+            lambda z, y: 2 * p_minus_y(z, y) / len(z),
+        "this is 2 (p − y), from a squared error: here no 2 remains, and the mean is over N rows":
+            lambda z, y: 2 * p_minus_y(z, y),
+        "these are the logits themselves minus y: p is their softmax": lambda z, y: (z - one_hot(z, y)) / len(z),
+        "e to the power of a large logit is infinite: torch.softmax subtracts the largest first":
+            lambda z, y: (z.exp() / z.exp().sum(-1, keepdim=True) - one_hot(z, y)) / len(z),
+    },
+    also_right=[
+        lambda z, y: (z.double().softmax(-1) - one_hot(z, y)) / len(y),
+        lambda z, y: (p_minus_y(z, y) / len(y)).tolist(),
+        lambda z, y: autograd(z.clone().requires_grad_(), y),
+    ],
+    refused=[lambda z, y: (p_minus_y(z, y) / len(z))[0], lambda z, y: p_minus_y(z, y).mean(0)],
 )
-def gradient(answer: Callable[[Tensor, Tensor], Tensor]) -> str | None:
-    logits = torch.tensor([[math.log(4), math.log(2), math.log(2)], [0.0, 0.0, 0.0]])  # (2, 3)
-    targets = torch.tensor([1, 2])
-    before = logits.clone()
-    value = answer(logits, targets)
-    if not torch.equal(logits, before):
-        return "your function changed the logits that it was given: work on a copy, such as their softmax."
-    if (wrong := _wrong_tensor(value, (2, 3))) is not None:
-        return wrong
-    p, y = logits.softmax(-1), F.one_hot(targets, 3)
-    right = (p - y) / 2
-    every_target = (p - y.amax(0)) / 2
-    mistakes = {
-        "`[:, targets]` takes every target in every row: use `[torch.arange(N), targets]`": every_target,
-        "this is y − p: it points downhill. The gradient points uphill, p − y, and the optimizer subtracts it": (y - p)
-        / 2,
-        "the loss is the mean over the rows, so each row's gradient is divided by N, here 2": p - y,
-        "this is y − p, and not divided by N: the gradient of the mean loss is (p − y) / N": y - p,
-        "you divided by the number of entries: the mean is over the N rows alone, here 2": (p - y) / 6,
-        "you divided by the number of tokens: the mean is over the N rows, here 2": (p - y) / 3,
-        "this is p alone: at the target subtract 1": p / 2,
-        "this is p alone: at the target subtract 1, then divide by N": p,
-        "this is the derivative for p, −1/p at the target: carry it on through softmax, to the logits": (-y / p / 2),
-        "softmax went over the wrong axis: each row must sum to 1 (dim=-1)": (logits.softmax(0) - y) / 2,
-        "y is the id of the target here: it must be one-hot, 1 at the target and 0 elsewhere": (
-            p - targets.unsqueeze(1)
-        )
-        / 2,
-    }
-    for sentence, mistaken in mistakes.items():
-        if torch.allclose(value.float(), mistaken.float(), atol=1e-5):
-            _draw(value, right)
-            return f"{sentence}. For the first row your answer is {_row(value)}, expected {_row(right)}."
-    if not torch.allclose(value.float(), right, atol=1e-5):
-        _draw(value, right)
-        return (
-            f"for the logits (ln 4, ln 2, ln 2) and (0, 0, 0) with the targets 1 and 2 your first row is "
-            f"{_row(value)}, expected {_row(right)}: (p − y) / N with p = (0.5, 0.25, 0.25)."
-        )
-    return _gradient_elsewhere(answer)
+def gradient(logits: Tensor, targets: Tensor) -> Tensor:
+    p = torch.softmax(logits, -1)  # (N, V)
+    y = F.one_hot(targets, logits.shape[-1])  # (N, V)
+    return (p - y) / len(targets)
 
 
-def _gradient_elsewhere(answer: Callable[[Tensor, Tensor], Tensor]) -> str | None:
-    for name, logits in {
-        "logits of 1000": torch.tensor([[1000.0, 999.0, 998.0, 0.0]]),
-        "5 random rows over 4 tokens": torch.randn(5, 4, generator=torch.Generator().manual_seed(0)),
-    }.items():
-        targets = torch.arange(len(logits)) % 4
-        leaf = logits.clone().requires_grad_()
-        expected = torch.autograd.grad(F.cross_entropy(leaf, targets), leaf)[0]
-        value = answer(logits, targets)
-        if (wrong := _wrong_tensor(value, tuple(logits.shape))) is not None:
-            return wrong
-        if not torch.allclose(value.float(), expected, atol=1e-5):
-            return (
-                f"for {name} your first row is {_row(value)}, autograd says {_row(expected)}. Use torch.softmax, "
-                "which subtracts the largest logit, and divide by the number of rows."
-            )
-    return None
+def two_batches(answer: Callable[[], Any], *batches: tuple[Tensor, Tensor]) -> dict[str, Any]:
+    """What one loss says of several batches: the loss, then the gradient, twice."""
+    loss, found = answer(), {}
+    for name, (logits, targets) in zip(("the first", "a second"), batches, strict=True):
+        found[f"the loss of {name} batch"] = loss.forward(logits, targets)
+        found[f"the gradient of {name} batch"] = slopes = loss.gradient()
+        if isinstance(slopes, (list, tuple, np.ndarray)):
+            raise TypeError("the gradient is no tensor, and logits.backward takes nothing else")
+        found[f"the gradient of {name} batch, asked again"] = loss.gradient()
+    return found
 
 
-@grader(
-    hint="choose the losses whose target is not −100, then take their mean.",
+def given_batches(*batches: tuple[Tensor, Tensor]) -> str:
+    shapes = " and then one of ".join(str(tuple(logits.shape)) for logits, _ in batches)
+    return f"for a batch of logits {shapes},"
+
+
+def shown_part(value: Any, expected: dict[str, Any], *batches: tuple[Tensor, Tensor]) -> str:
+    key = next(key for key in expected if not same(plain(value[key]), plain(expected[key])))
+    return differing(value[key], expected[key], f"{given_batches(*batches)} {key}: ")
+
+
+def keeping(forward: Any = None, back: Any = None, keep: bool = True, once: bool = False) -> Callable[[], Any]:
+    """A loss with one thing changed."""
+
+    class Loss:
+        def forward(self, z: Tensor, y: Tensor) -> Any:
+            if keep and not (once and hasattr(self, "z")):
+                self.z, self.y = z, y
+            return (forward or F.cross_entropy)(z, y)
+
+        def gradient(self) -> Any:
+            return (back or gradient.right)(self.z, self.y)
+
+    return Loss
+
+
+class Summing:
+    """A loss that adds the gradients of its batches up."""
+
+    def forward(self, z: Tensor, y: Tensor) -> Tensor:
+        self.total = [*getattr(self, "total", []), gradient.right(z, y)]
+        return F.cross_entropy(z, y)
+
+    def gradient(self) -> Tensor:
+        return sum(self.total, torch.zeros(1))
+
+
+@exercise(
+    hints=(
+        "gradient() is called without arguments. From where does it know the logits?",
+        "forward stores what gradient will need, anew each time, as self.logits and self.targets.",
+        "After storing, forward returns cross_entropy(logits, targets); gradient returns that of what was stored.",
+    ),
+    why="A forward that remembers and a gradient that uses it: each operation inside PyTorch is such a pair.",
+    cases=[(batch(4, 5, seed=4), batch(4, 5, seed=5)), (batch(2, 6, seed=6), batch(7, 6, seed=7))],
+    drive=two_batches,
+    given=given_batches,
+    shown=shown_part,
+    wrong={
+        "it is still that of the first batch: forward has to remember anew each time": keeping(once=True),
+        "it has added up: each gradient belongs to the last batch alone": Summing,
+        "that is the sum over the rows, not their mean": keeping(lambda z, y: F.cross_entropy(z, y, reduction="sum")),
+        "each row's gradient is divided by N, as the loss is": keeping(back=p_minus_y),
+        "that is y − p; the gradient points uphill, p − y": keeping(back=lambda z, y: -gradient.right(z, y)),
+        "forward returns the logits; asked for is the loss": keeping(lambda z, y: z),
+        "gradient returns the loss; asked for is one number for each logit": keeping(back=F.cross_entropy),
+    },
+    also_right=[keeping(), keeping(lambda z, y: F.cross_entropy(z, y).item())],
+    refused=[
+        keeping(back=lambda z, y: gradient.right(z, y).tolist()),
+        keeping(back=lambda z, y: None),
+        keeping(keep=False),
+        keeping(lambda z, y: None),
+        lambda: F.cross_entropy,
+    ],
+)
+class CrossEntropy:
+    """The loss of a batch, and its gradient by the logits, worked out by hand."""
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        self.logits, self.targets = logits, targets
+        return cross_entropy.right(logits, targets)
+
+    def gradient(self) -> Tensor:
+        return gradient.right(self.logits, self.targets)
+
+
+LOSSES = (
+    torch.tensor([[1.0, 3.0, 2.0, 6.0], [4.0, 9.0, 9.0, 9.0]]),  # 5 count, 3 do not; 2 rows, 4 columns
+    torch.tensor([[5, 0, 7, 2], [3, -100, -100, -100]]),
+)
+
+
+@exercise(
+    hints=(
+        "Which of the losses belong to a token, and how many are they?",
+        "Choose the losses whose target is not −100, then take the mean of these alone.",
+        "losses[targets != -100] is a row of those that count.",
+    ),
     why="Padding is easy to guess: count it, and the loss looks better the more of it there is.",
+    cases=[
+        LOSSES,
+        (torch.tensor([[2.0], [4.0]]), torch.tensor([[1], [2]])),
+        (torch.tensor([[7.0, 1.0, 5.0]]), torch.tensor([[-100, 4, 0]])),
+    ],
+    wrong={
+        "the padding is in the mean: the losses at −100 belong to no token": lambda x, y: x.mean(),
+        "the padding is in the sum: the losses at −100 belong to no token": lambda x, y: x.sum() / (y != -100).sum(),
+        "the padding is counted in the number of tokens: divide by how many targets count":
+            lambda x, y: x[y != -100].sum() / y.numel(),
+        "that is the mean of the rows' means: a short row would count as much as a long one":
+            lambda x, y: ((x * (y != -100)).sum(1) / (y != -100).sum(1)).mean(),
+        "one mean a row: a mean over all that count is asked for":
+            lambda x, y: (x * (y != -100)).sum(1) / (y != -100).sum(1),
+        "token 0 was left out as well: only −100 marks what does not count": lambda x, y: x[y > 0].mean(),
+        "that is the sum: divide by the number of targets that count": lambda x, y: x[y != -100].sum(),
+        "that is divided by the number of rows: divide by the number of targets that count":
+            lambda x, y: x[y != -100].sum() / len(x),
+        "that is divided by the number of −100s: divide by the number of targets that count":
+            lambda x, y: x[y != -100].sum() / (y == -100).sum(),
+        "the mask is the wrong way round: it kept the padding": lambda x, y: x[y == -100].mean(),
+        "these are the losses that count: take their mean": lambda x, y: x[y != -100],
+    },
+    also_right=[
+        lambda x, y: (x * (y != -100)).sum() / (y != -100).sum(),
+        lambda x, y: x[y >= 0].mean().item(),
+        lambda x, y: sum(a for a, b in zip(x.flatten(), y.flatten(), strict=True) if b != -100) / (y != -100).sum(),
+    ],
+    refused=[lambda x, y: x.median(), lambda x, y: x[y != -100].median()],
 )
-def masked_mean(answer: Callable[[Tensor, Tensor], Tensor]) -> str | None:
-    losses = torch.tensor([[1.0, 2.0, 3.0], [4.0, 9.0, 9.0]])  # (2, 3)
-    targets = torch.tensor([[5, 0, 7], [3, -100, -100]])
-    value, wrong = _number(answer(losses.clone(), targets.clone()), "the mean, one number")
-    if value is None:
-        return wrong
-    mistakes = {
-        "the padding is in the mean: the two losses of 9 belong to no token": 28 / 6,
-        "the padding is in the sum: 9 + 9 belong to no token": 28 / 4,
-        "you counted the padding in the number of tokens: divide by the 4 targets that count, not by 6": 10 / 6,
-        "that is the mean of the rows' means: a short row would count as much as a long one": 3.0,
-        "you left out token 0 as well: only −100 marks what does not count": 8 / 3,
-        "you left out token 0, and counted the padding": 26 / 5,
-        "that is the sum: divide by the number of targets that count, here 4": 10.0,
-        "you divided by the number of rows: divide by the number of targets that count, here 4": 5.0,
-        "you kept the padding and left out the tokens: the mask is the wrong way round": 9.0,
-    }
-    given = "for the losses (1, 2, 3), (4, 9, 9) with the targets (5, 0, 7), (3, −100, −100)"
-    if (sentence := _compare(value, 2.5, mistakes, given)) is not None:
-        return sentence
-    value, wrong = _number(answer(torch.tensor([[2.0], [4.0]]), torch.tensor([[1], [2]])))
-    if value is None or not math.isclose(value, 3.0, rel_tol=1e-5):
-        return (
-            f"for the losses 2 and 4, both of which count, your answer is {_shown(value, wrong)}, expected 3.00. "
-            "Count the targets that are not −100, whatever the shape."
-        )
-    return None
+def masked_mean(losses: Tensor, targets: Tensor) -> Tensor:
+    return losses[targets != -100].mean()
 
 
-@grader(
-    hint="add up the nats of all tokens, turn nats into bits, divide by len(text).",
+TOLD = np.array([1.0, 2.0, 4.0, 3.0, 2.0]) * LN_2, "a key é 钥匙"  # 12 bits; 10 characters, 15 bytes, 4 words
+
+
+@exercise(
+    hints=(
+        "How many bits is the whole text worth, and how many characters share them?",
+        "Add up the nats of all tokens, turn nats into bits, and divide by the number of characters.",
+        "One bit is ln 2 nats, so divide the sum by math.log(2), and then by len(text).",
+    ),
     why="A token is whatever the tokenizer says; a character is the same for everyone. "
     "Only so can two tokenizers be compared.",
+    cases=[TOLD, (np.array([3.0]), "the"), (np.array([0.5, 1.5, 0.25]), "to be")],
+    given=lambda nats, text: f"for surprises of {written(nats / LN_2)} bits and the {len(text)} characters of {text!r}",
+    wrong={
+        "that is bits a token: add the tokens' surprises up, and divide by the characters":
+            lambda nats, text: nats.mean() / LN_2,
+        "that is nats a character: one bit is ln 2 nats, so divide by ln 2": lambda nats, text: nats.sum() / len(text),
+        "that is multiplied by ln 2: a bit is 0.69 nats, so there are more bits than nats. Divide":
+            lambda nats, text: nats.sum() * LN_2 / len(text),
+        "that is divided by the bytes: é has two bytes and 钥 three, but each is one character":
+            lambda nats, text: nats.sum() / LN_2 / len(text.encode()),
+        "that is the mean over tokens, divided by the characters once more: use the sum":
+            lambda nats, text: nats.mean() / LN_2 / len(text),
+        "that is divided by the words: use len(text), the number of characters":
+            lambda nats, text: nats.sum() / LN_2 / len(text.split()),
+        "a space is a character too: use len(text)":
+            lambda nats, text: nats.sum() / LN_2 / len(text.replace(" ", "")),
+        "that is all bits of the text: divide by its characters": lambda nats, text: nats.sum() / LN_2,
+        "that is nats a token: add them up, turn them into bits, divide by the characters":
+            lambda nats, text: nats.mean(),
+        "that is log2 of each surprise, which is a logarithm already: divide by ln 2":
+            lambda nats, text: np.log2(nats).sum() / len(text),
+        "that is turned around, characters per bit": lambda nats, text: len(text) / nats.sum() * LN_2,
+        "one number for each token: add them up": lambda nats, text: nats / LN_2 / len(text),
+    },
+    also_right=[
+        lambda nats, text: sum(nats) / math.log(2) / len(list(text)),
+        lambda nats, text: torch.tensor(nats).sum() * math.log2(math.e) / len(text),
+    ],
+    refused=[lambda nats, text: round(nats.sum() / LN_2 / len(text), 1)],
 )
-def bits_per_character(answer: Callable[[np.ndarray, str], float]) -> str | None:
-    nats, text = np.array([1.0, 2.0, 4.0, 3.0, 2.0]) * LN_2, "a key é 钥匙"  # 12 bits, 10 characters
-    value, wrong = _number(answer(nats.copy(), text))
-    if value is None:
-        return wrong
-    characters, size = len(text), len(text.encode())
-    mistakes = {
-        "that is bits a token: add the tokens' surprises up, and divide by the characters": 12 / 5,
-        "that is nats a character: one bit is ln 2 nats, so divide by ln 2": 12 * LN_2 / characters,
-        "you multiplied by ln 2: a bit is 0.69 nats, so there are more bits than nats. Divide": (
-            12 * LN_2**2 / characters
-        ),
-        "you divided by the bytes: é has two bytes and 钥 three, but each is one character": 12 / size,
-        "that is the mean over tokens, divided by the characters once more: use the sum": 12 / 5 / characters,
-        "you divided by the words: use len(text), the number of characters": 12 / len(text.split()),
-        "a space is a character too: use len(text)": 12 / len(text.replace(" ", "")),
-        "that is all bits of the text: divide by its characters": 12.0,
-        "that is nats a token: add them up, turn them into bits, divide by the characters": 12 * LN_2 / 5,
-        "you took log2 of each surprise: it is a logarithm already. Divide by ln 2": (
-            float(np.log2(nats).sum()) / characters
-        ),
-        "that is turned around, characters per bit": characters / 12,
-    }
-    given = f"for five tokens of 1, 2, 4, 3 and 2 bits and the {characters} characters of {text!r}"
-    return _compare(value, 12 / characters, mistakes, given)
+def bits_per_character(nats: np.ndarray, text: str) -> float:
+    bits = nats.sum() / math.log(2)
+    return float(bits / len(text))
+# fmt: on
 
 
 WORDS = ("right", "no shift", "shifted twice", "double softmax", "sum", "padding", "bits", "minus")
-
 DIAGNOSES = {
     1: ("no shift", "it ends at 0.04, far below the floor of 0.90: it reads the answer in its own input"),
     2: ("bits", "it starts at 8.97 = log2 500, where ln 500 = 6.21"),
@@ -302,86 +464,47 @@ DIAGNOSES = {
     ),
     8: ("minus", "a surprise is never negative: without the minus the model learns to be as wrong as it can"),
 }
+ANSWERS = {run: word for run, (word, _) in DIAGNOSES.items()}
 
 
-@grader(
-    hint="start with what needs no training: which first loss does a model have that knows nothing?",
+def swapped(one: int, other: int) -> Callable[[], dict[int, str]]:
+    """The right diagnoses, two of them exchanged."""
+    return lambda: ANSWERS | {one: ANSWERS[other], other: ANSWERS[one]}
+
+
+@examined(
+    hints=(
+        "Which first loss does a model have that knows nothing, in nats, in bits, as a sum?",
+        "First sort out who starts at another number than ln 500 = 6.21. Then hold the last losses against the rungs.",
+        "Starts: 2, 4, 8. Far under the floor: 1. Under a rung that one token cannot pass: 5. Hardly moved: 3.",
+    ),
     why="You can now tell from two numbers what others search for over days.",
+    right=lambda: ANSWERS,
+    also_right=[lambda: {run: f" {word.upper()}" for run, word in ANSWERS.items()}],
+    wrong={
+        "one token tells less about the token after next": lambda: ANSWERS | {7: "right"},
+        "all that one token of context allows": swapped(6, 7),
+        "it reads the answer in its own input": swapped(1, 5),
+        "it starts at 8.97 = log2 500": swapped(2, 3),
+        "with softmax twice no loss is under": swapped(3, 4),
+        "one ln 500 for each": lambda: ANSWERS | {4: "bits"},
+        "something easy is in its mean": swapped(5, 6),
+        "as wrong as it can": lambda: ANSWERS | {8: "no shift"},
+        "the run 3 has no diagnosis yet": lambda: {1: "no shift", 2: "bits"},
+        "'fine' is none of the words": lambda: ANSWERS | {6: "fine"},
+        "expected a dictionary": lambda: list(ANSWERS.values()),
+    },
 )
-def diagnosis(answer: Callable[[], Mapping[int, str]]) -> str | None:
-    said: Any = answer()
-    if not isinstance(said, Mapping):
-        return f"return a dictionary from the number of the run to a word, not {type(said).__name__}."
-    if missing := [run for run in DIAGNOSES if run not in said]:
-        return f"run {missing[0]} has no diagnosis yet: the keys are the numbers 1 to 8."
+def diagnosis(answer: Callable[[], Any]) -> str | None:
+    said = answer()
+    if not isinstance(said, dict):
+        return f"expected a dictionary from the number of the run to a word, but your answer is {written(said)}."
     for run, (word, reason) in DIAGNOSES.items():
-        if str(said[run]).strip().lower() not in WORDS:
+        if run not in said:
+            return f"the run {run} has no diagnosis yet: the keys are the numbers 1 to 8."
+        found = str(said[run]).strip().lower()
+        if found not in WORDS:
             return f"run {run}: {said[run]!r} is none of the words {', '.join(WORDS)}."
-        if str(said[run]).strip().lower() != word:
+        if found != word:
             return f"run {run} is not {said[run]!r}. Look again: {reason}."
     return None
-
-
-def _number(value: Any, expected: str = "one number") -> tuple[float | None, str]:
-    """A number out of whatever was returned, or a sentence about what is wrong with it."""
-    if value is None:
-        return None, "your function returned nothing: end it with `return`."
-    if isinstance(value, (bool, str)):
-        return None, f"your function returned {value!r}, expected {expected}."
-    shape = tuple(getattr(value, "shape", ()))
-    if any(size != 1 for size in shape) or isinstance(value, (list, tuple)):
-        return (
-            None,
-            f"your function returned {_kind(value)}, expected {expected}: take the mean at the end.",
-        )
-    try:
-        return float(value), ""
-    except (TypeError, ValueError):
-        return None, f"your function returned {_kind(value)}, expected {expected}."
-
-
-def _kind(value: Any) -> str:
-    shape = getattr(value, "shape", None)
-    if shape is not None:
-        return f"numbers of shape {tuple(shape)}"
-    return f"a {type(value).__name__} of {len(value)}" if hasattr(value, "__len__") else type(value).__name__
-
-
-def _compare(value: float, right: float, mistakes: Mapping[str, float], given: str) -> str | None:
-    """None where the value is right; else which mistake has this very value, and where it shows."""
-    if math.isclose(value, right, rel_tol=1e-5):
-        return None
-    numbers = f"{given[0].upper()}{given[1:]} your answer is {value:.4g}, expected {right:.4g}"
-    for sentence, mistaken in mistakes.items():
-        if math.isclose(value, mistaken, rel_tol=1e-4):
-            return f"{sentence}. {numbers}."
-    return f"{numbers[0].lower()}{numbers[1:]}."
-
-
-def _wrong_tensor(value: Any, shape: tuple[int, ...]) -> str | None:
-    if not isinstance(value, Tensor):
-        kind = "nothing" if value is None else _kind(value)
-        return f"your function returned {kind}, expected a tensor of shape {shape}, one number for each logit."
-    if tuple(value.shape) != shape:
-        return f"your gradient has the shape {tuple(value.shape)}, but the logits have {shape}: one number for each."
-    return None
-
-
-def _shown(value: float | None, wrong: str = "not a number") -> str:
-    return (wrong or "not a number") if value is None else f"{value:.4g}"
-
-
-def _row(value: Tensor) -> str:
-    return "(" + ", ".join(f"{x:.2f}" for x in value[0].tolist()) + ")"
-
-
-def _draw(yours: Tensor, expected: Tensor) -> None:
-    """Put the reader's gradient beside the right one, a bar for each logit."""
-    places = np.arange(expected.numel())
-    for ax, numbers, colour in zip(
-        plot.panels(["yours", "expected"], "logit", "gradient", height=2.4),
-        (yours, expected),
-        (plot.RED, plot.BLUE),
-        strict=True,
-    ):
-        ax.bar(places, numbers.detach().float().flatten().numpy(), color=colour)

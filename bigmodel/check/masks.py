@@ -1,7 +1,6 @@
-"""Graders of notebook 08: a causal mask, leaks ahead, padding, loss on answers alone, packing, positions."""
+"""The exercises of notebook 08: leaks ahead, padding, loss on answers alone, packing, positions, the last rows."""
 
 from collections.abc import Callable
-from operator import index
 from typing import Any
 
 import torch
@@ -9,7 +8,8 @@ from matplotlib.colors import ListedColormap
 from torch import Tensor
 
 from bigmodel import plot
-from bigmodel.check.grader import grader
+from bigmodel.check.engine import exercise
+from bigmodel.check.values import plain
 
 Model = Callable[[Tensor], Tensor]  # ids (B, T) → logits (B, T, V)
 POLARITY = (
@@ -18,69 +18,72 @@ POLARITY = (
 )
 
 
-@grader(
-    hint="torch.ones(queries, keys, dtype=torch.bool).tril(diagonal): by how much must the diagonal move to the right?",
+def causal(length: int) -> Tensor:
+    """(T, T): True where the key is not later."""
+    return torch.ones(length, length, dtype=torch.bool).tril()
+
+
+def draw_masks(yours: Any, expected: Any) -> None:
+    """Draw the reader's mask beside the expected one; of a batch, the first row in which they differ."""
+    masks = [plain(yours).bool(), plain(expected)]
+    if masks[1].ndim == 3:
+        row = int((masks[0] != masks[1]).flatten(1).any(1).int().argmax())
+        masks = [mask[row] for mask in masks]
+    panels = plot.panels(["yours", "expected"], "key", "query", width=5, height=2.6)
+    for ax, mask in zip(panels, masks, strict=True):
+        ax.imshow(mask.int().numpy(), cmap=ListedColormap(["white", plot.BLUE]), vmin=0, vmax=1)
+        ax.set(xticks=range(mask.shape[1]), yticks=range(mask.shape[0]))
+        ax.grid(visible=False)
+
+
+def band(queries: int, keys: int, diagonal: int = 0) -> Tensor:
+    """(queries, keys): True up to this diagonal, counted from that of the last query and the last key."""
+    return torch.ones(queries, keys, dtype=torch.bool).tril(keys - queries + diagonal)
+
+
+# One mistake, one line or two.
+# fmt: off
+@exercise(
+    hints=(
+        "Which key is the last query itself, and which the one before it?",
+        "The usual mask has its diagonal at 0. With more keys than queries it lies further to the right: by how much?",
+        "torch.ones(queries, keys, dtype=torch.bool).tril(…), with the number of keys that came before the queries.",
+    ),
     why="With keys == queries this is the usual mask; with one query, a row of True: a cache may show it everything.",
+    cases=[(3, 5), (3, 3), (1, 4), (2, 6)],
+    draw=draw_masks,
+    wrong={
+        POLARITY: lambda queries, keys: ~band(queries, keys),
+        "the first query looks as if it were the first of the keys. The queries are the last of them, so the diagonal "
+        "moves to the right": lambda queries, keys: torch.ones(queries, keys, dtype=torch.bool).tril(),
+        "no query may look at itself. It may: its own token is known; what it has to predict is the next":
+            lambda queries, keys: band(queries, keys, -1),
+        "each query may look one key ahead of itself, at the very token that it has to predict":
+            lambda queries, keys: band(queries, keys, 1),
+        "each query may look at itself and at the future: tril, not triu":
+            lambda queries, keys: torch.ones(queries, keys, dtype=torch.bool).triu(keys - queries),
+        "nothing is forbidden, so the first queries see the last keys":
+            lambda queries, keys: torch.ones(queries, keys, dtype=torch.bool),
+        "that is a row for every key. Only the last tokens ask, so keep the last rows":
+            lambda queries, keys: causal(keys),
+        "the diagonal moved the wrong way: to the right is a positive number in tril":
+            lambda queries, keys: torch.ones(queries, keys, dtype=torch.bool).tril(queries - keys),
+    },
+    also_right=[
+        lambda queries, keys: causal(keys)[-queries:],
+        lambda queries, keys: [[key <= keys - queries + query for key in range(keys)] for query in range(queries)],
+        lambda queries, keys: torch.arange(keys) <= torch.arange(keys - queries, keys)[:, None],
+    ],
+    refused=[
+        lambda queries, keys: band(queries, keys).float(),
+        lambda queries, keys: band(queries, keys).tolist()[-1],
+    ],
 )
-def last_may_look(answer: Callable[[int, int], Tensor]) -> str | None:
-    for queries, keys in ((3, 5), (3, 3), (1, 4), (2, 6)):
-        full = torch.ones(queries, keys, dtype=torch.bool)
-        offset = keys - queries
-        value = answer(queries, keys)
-        given = f"for {queries} queries and {keys} keys"
-        if isinstance(value, Tensor) and value.shape == (keys, keys) != full.shape:
-            return f"{given} your mask has {keys} rows: only the last {queries} tokens ask, so keep the last rows."
-        mistakes = {
-            "the first query looks as if it were the first of the keys. The queries are the last of them, so the "
-            "diagonal moves right by keys − queries": full.tril(),
-            "no query may look at itself. It may: its own token is known; what it has to predict is the next": (
-                full.tril(offset - 1)
-            ),
-            "each query may look one key ahead of itself, at the very token that it has to predict": (
-                full.tril(offset + 1)
-            ),
-            "each query may look at itself and at the future: tril, not triu": full.triu(offset),
-            "nothing is forbidden, so the first queries see the last keys": full,
-        }
-        if (wrong := _wrong_mask(value, full.tril(offset), given, mistakes)) is not None:
-            return wrong
-    return None
+def last_may_look(queries: int, keys: int) -> Tensor:
+    return torch.ones(queries, keys, dtype=torch.bool).tril(keys - queries)
 
 
-@grader(
-    hint="t, j = torch.nonzero(perturbation_map(model, ids), as_tuple=True) are the pairs that move: which is ahead?",
-    why="Ten lines, and no model that sees its answers can get past them. Run them before each training.",
-)
-def looks_ahead(answer: Callable[[Model, Tensor], int]) -> str | None:
-    ids = torch.tensor([5, 400, 7, 7, 900, 31, 2, 650])
-    full = torch.ones(8, 8, dtype=torch.float64)
-    cases: tuple[tuple[str, Tensor, int], ...] = (
-        ("a causal model", full.tril(), 0),
-        ("a model that sees one token ahead", full.tril(1), 1),
-        ("a model that sees everything", full, 7),
-        ("a model in which only position 2 looks ahead, at token 5", full.tril() + _one(2, 5), 3),
-        ("a model in which position 0 looks at token 1, and position 4 at token 6", _two_leaks(), 2),
-        ("a model that sees a trace of everything", full.tril() + full.triu(1) * 2.0**-34, 7),
-        ("a model that sees what stands before, but not the token itself", full.tril(-1), 0),
-        ("a model whose logits are always the same", 0 * full, 0),
-        ("a model that sees itself and the future, not the past", full.triu(), 7),
-    )
-    for name, mixing, expected in cases:
-        kept = ids.clone()
-        try:
-            value = answer(_mixes(mixing), kept)
-        except (RuntimeError, ValueError, IndexError) as error:
-            if mixing.any():
-                raise
-            return f"{name} stops your function with {type(error).__name__}: {error}. Nothing moves: return 0."
-        if not torch.equal(kept, ids):
-            return "the ids were changed in place: the next token is then tried on another text. Change a clone."
-        if (wrong := _wrong_reach(value, expected, name)) is not None:
-            return wrong
-    return None
-
-
-def _mixes(mixing: Tensor) -> Model:
+def mixes(told: str, mixing: Tensor) -> Model:
     """A model whose position t sees token j with the weight mixing[t, j]. All sums are exact, however batched."""
     generator = torch.Generator().manual_seed(0)
     table = torch.randint(-9, 10, (1000, 5), generator=generator).double()  # (V, 5), whole numbers
@@ -90,280 +93,340 @@ def _mixes(mixing: Tensor) -> Model:
         length = ids.shape[1]
         return mixing[:length, :length] @ table[ids]  # (B, T, 5)
 
+    model.__name__ = told
     return model
 
 
-def _one(t: int, j: int) -> Tensor:
-    return torch.zeros(8, 8, dtype=torch.float64).index_put((torch.tensor(t), torch.tensor(j)), torch.ones(()).double())
+def leaks(*pairs: tuple[int, int]) -> Tensor:
+    """A causal mixing with a leak at each pair (t, j)."""
+    mixing = torch.ones(8, 8, dtype=torch.float64).tril()
+    for t, j in pairs:
+        mixing[t, j] = 1
+    return mixing
 
 
-def _two_leaks() -> Tensor:
-    return torch.ones(8, 8, dtype=torch.float64).tril() + _one(0, 1) + _one(4, 6)
+ALL = torch.ones(8, 8, dtype=torch.float64)
+IDS = [5, 400, 7, 7, 900, 31, 2, 650]
+PATIENTS = [
+    ("a causal model", ALL.tril(), IDS),
+    ("a model that sees one token ahead", ALL.tril(1), IDS),
+    ("a model that sees everything", ALL, IDS),
+    ("a model that sees everything", ALL, IDS[:5]),
+    ("a model in which only position 2 looks ahead, at token 5", leaks((2, 5)), [5, 400, 7, 7, 900, 0, 2, 650]),
+    ("a model in which only position 2 looks ahead, at token 5", leaks((2, 5)), [5, 400, 7, 7, 900, 5, 2, 650]),
+    ("a model in which position 0 looks at token 1, and position 4 at token 6", leaks((0, 1), (4, 6)), IDS),
+    ("a model that sees a trace of everything", ALL.tril() + ALL.triu(1) * 2.0**-34, IDS),
+    ("a model that sees what stands before, but not the token itself", ALL.tril(-1), IDS),
+    ("a model whose logits are always the same", 0 * ALL, IDS),
+    ("a model that sees itself and the future, not the past", ALL.triu(), IDS),
+]
 
 
-def _wrong_reach(value: Any, expected: int, name: str) -> str | None:
-    if value is None:
-        return "your function returns nothing: give back the number of tokens."
-    if isinstance(value, bool) or (isinstance(value, Tensor) and value.dtype == torch.bool):
-        return f"for {name} your answer is {value}: say how many tokens ahead, {expected}."
-    try:
-        reach = index(value)
-    except (TypeError, ValueError, RuntimeError):
-        return f"for {name} your answer is {value!r:.60}, expected a whole number: {expected}."
-    if reach == expected:
-        return None
-    said = f"for {name} your answer is {reach}, expected {expected}"
-    if reach < 0:
-        return f"{said}: below 0 is the past, which is no leak. Let the smallest answer be 0."
-    if expected == 0 and reach == 1:
-        return f"{said}: a token moves its own position, and may. One ahead is j − t = 1, so do not count from 1."
-    if expected == 0:
-        return f"{said}: that is how far it looks back. Ahead is j − t, with j the token that changes."
-    if "trace" in name:
-        return f"{said}: the logits move by very little, but they move. Compare with 0, not with a tolerance."
-    if "one token ahead" in name and reach == 2:
-        return f"{said}: count the steps from t to j, not the tokens with both ends."
-    if "one token ahead" in name and reach == 7:
-        return f"{said}: 7 pairs move. How far ahead is the farthest, not how many pairs there are."
-    if "only position 2" in name:
-        return f"{said}: the leak is in the middle. Change every token, and look at the logits of every position."
-    if "and position 4" in name:
-        return f"{said}: there are two leaks, of one token and of two. Return the farther."
-    if reach > 7:
-        return f"{said}: in 8 tokens nobody sees more than 7 ahead."
-    return f"{said}: the largest j − t for which another token j moves the logits at t."
+def anew(told: str, mixing: Tensor, ids: list[int]) -> Callable[[], tuple[Model, Tensor]]:
+    """A case: the model and the ids, made anew."""
+    return lambda: (mixes(told, mixing), torch.tensor(ids))
 
 
-@grader(
-    hint="three masks: causal (T, T), the keys that are no padding (B, 1, T), and torch.eye for each position itself.",
+def moved(model: Model, ids: Tensor, least: float = 0.0, other: Callable[[Tensor], Any] | None = None) -> Tensor:
+    """(T, T): whether the logits at t move by more than ``least`` if token j is another one."""
+    before, rows = model(ids[None])[0], []
+    for j in range(len(ids)):
+        changed = ids.clone()
+        changed[j] = (ids[j] + 1) % 1000 if other is None else other(ids)
+        rows.append((model(changed[None])[0] - before).abs().amax(-1) > least)
+    return torch.stack(rows, dim=1)
+
+
+def distances(moves: Tensor) -> list[int]:
+    """How far ahead of t each token j is that moves it; at the same place 0, before it negative."""
+    return [j - t for t, j in moves.nonzero().tolist()]
+
+
+def side_by_side(model: Model, ids: Tensor) -> int:
+    """All changes in one batch."""
+    changed = ids.repeat(len(ids), 1)
+    changed.diagonal().add_(1)
+    moves = (model(changed) != model(ids[None])).any(-1).T  # (t, j)
+    return max([0, *distances(moves)])
+
+
+@exercise(
+    hints=(
+        "Which token do you change, and the logits of which positions do you look at?",
+        "Change each token j in turn; a position t before it whose logits move looks j − t ahead. Keep the largest.",
+        "t, j = torch.nonzero(perturbation_map(model, ids), as_tuple=True) are the pairs that move: which are ahead?",
+    ),
+    why="Ten lines, and no model that sees its answers can get past them. Run them before each training.",
+    cases=[anew(*patient) for patient in PATIENTS],
+    given=lambda model, ids: f"for {model.__name__}, and {len(ids)} tokens,",
+    wrong={
+        "a token moves its own position, and may. One ahead is j − t = 1, so do not count from 1":
+            lambda model, ids: max([0, *(d + 1 for d in distances(moved(model, ids)) if d >= 0)]),
+        "that is how far it looks back. Ahead is j − t, with j the token that changes":
+            lambda model, ids: max([0, *(-d for d in distances(moved(model, ids)))]),
+        "that is how many pairs move. How far ahead is the farthest":
+            lambda model, ids: sum(d > 0 for d in distances(moved(model, ids))),
+        "logits that move by very little move all the same. Compare with 0, not with a tolerance":
+            lambda model, ids: max([0, *distances(moved(model, ids, least=1e-5))]),
+        "a leak may be anywhere, and you changed the last token only. Change each in turn":
+            lambda model, ids: max([0, *(d for t, d in zip(*last_only(model, ids), strict=True))]),
+        "that is the nearest of the leaks. Return the farthest":
+            lambda model, ids: min([d for d in distances(moved(model, ids)) if d > 0], default=0),
+        "below 0 is the past, which is no leak. Let the smallest answer be 0":
+            lambda model, ids: max(distances(moved(model, ids)), default=0),
+        "a token that is 0 already is not changed by setting it to 0. Let another one stand there, such as id + 1":
+            lambda model, ids: max([0, *distances(moved(model, ids, other=lambda ids: 0))]),
+        "that is T − 1 wherever anything leaks. Ask of each leak how far ahead it looks":
+            lambda model, ids: (len(ids) - 1) * any(d > 0 for d in distances(moved(model, ids))),
+    },
+    also_right=[
+        side_by_side,
+        lambda model, ids: float(max([0, *distances(moved(model, ids))])),
+        lambda model, ids: torch.tensor(max([0, *distances(moved(model, ids))])),
+    ],
+    refused=[
+        lambda model, ids: max([0, *distances(moved(model, ids, other=lambda ids: ids[0]))]),
+        lambda model, ids: any(d > 0 for d in distances(moved(model, ids))),
+        lambda model, ids: max([0, *distances(moved(model, ids)[:, 1:2])]),
+    ],
+    equal={
+        "changed[j] = (ids[j] - 1) % 1000": "another token, whichever",
+        "changed[j] = (ids[j] + 2) % 1000": "another token, whichever",
+        "changed[j] = (ids[j] + 1) % 1001": "no id of the cases is 999",
+    },
+)
+def looks_ahead(model: Model, ids: Tensor) -> int:
+    farthest = 0
+    before = model(ids[None])[0]  # (T, V)
+    for j in range(len(ids)):
+        changed = ids.clone()
+        changed[j] = (ids[j] + 1) % 1000
+        moves = (model(changed[None])[0] != before).any(-1)  # (T,)
+        for t in range(j):
+            if moves[t]:
+                farthest = max(farthest, j - t)
+    return farthest
+
+
+def last_only(model: Model, ids: Tensor) -> tuple[list[int], list[int]]:
+    """The positions that move if the last token is another one, and how far ahead it is of each."""
+    found = [t for t in range(len(ids)) if moved(model, ids)[t, -1]]
+    return found, [len(ids) - 1 - t for t in found]
+
+
+def sides(padding: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Keys that are words (B, 1, T), queries that are words (B, T, 1), and each position itself (T, T)."""
+    return ~padding[:, None, :], ~padding[:, :, None], torch.eye(padding.shape[1], dtype=torch.bool)
+
+
+def looking(build: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """A mask built of the causal one, the keys and queries that are words, and each position itself."""
+    return lambda padding: (build(causal(padding.shape[1]), *sides(padding))
+                            & torch.ones(len(padding), 1, 1, dtype=torch.bool))
+
+
+def looking_by_loop(padding: Tensor) -> list[list[list[bool]]]:
+    """Position by position."""
+    T = padding.shape[1]
+    return [[[t == j or (j < t and not bool(row[j])) for j in range(T)] for t in range(T)] for row in padding]
+
+
+@exercise(
+    hints=(
+        "Who may look at padding, and what may a position look at whose whole past is padding?",
+        "Three masks: nobody looks ahead; no key is padding; each position sees itself. Which belong together with &?",
+        "causal & ~padding[:, None, :] | torch.eye(T, dtype=torch.bool), for a causal mask of (T, T).",
+    ),
     why="The same three lines stand in Decoder: on any side, no padding touches a word, and no row is empty.",
+    cases=[
+        (torch.tensor([[1, 1, 0, 0], [0, 0, 1, 1]]).bool(),),
+        (torch.tensor([[1, 0, 0]]).bool(),),
+        (torch.tensor([[1, 1, 0], [0, 0, 0], [0, 1, 0]]).bool(),),
+    ],
+    given=lambda padding: f"for padding = {padding.int().tolist()}",
+    draw=draw_masks,
+    wrong={
+        POLARITY: looking(lambda c, k, q, i: ~(c & k | i)),
+        "some row is empty, and a softmax over nothing is 0 / 0. Let each position look at itself":
+            looking(lambda c, k, q, i: c & k),
+        "nobody looks at padding, but the future is in view. Combine it with the causal mask":
+            looking(lambda c, k, q, i: k | i),
+        "the future is hidden, but words look at padding: hide the keys that are padding":
+            looking(lambda c, k, q, i: c),
+        "you hid the padding's rows instead of its columns. Which keys are padding decides: padding[:, None, :]":
+            looking(lambda c, k, q, i: c & q | i),
+        "padding's rows look at everything before them, other padding included":
+            looking(lambda c, k, q, i: c & (k | ~q) | i),
+        "the rows of padding are empty, and a softmax over nothing is 0 / 0. Hide keys alone, let each position look "
+        "at itself": looking(lambda c, k, q, i: c & k & q),
+        "the rows of padding look everywhere, at the future and at other padding. Itself is enough":
+            looking(lambda c, k, q, i: c & k | ~q),
+        "you kept the padding and hid the words: padding is True where a token is padding":
+            looking(lambda c, k, q, i: c & ~k | i),
+        "rows and columns are both hidden. Words may be seen by padding, there is no harm in it; only keys count":
+            looking(lambda c, k, q, i: c & k & q | i),
+        "joined with | where & belongs: a key must be both, not ahead and no padding":
+            looking(lambda c, k, q, i: c | k),
+        "that is right for several heads, (B, 1, T, T), but (B, T, T) was asked for":
+            lambda padding: looking(lambda c, k, q, i: c & k | i)(padding)[:, None],
+    },
+    also_right=[looking_by_loop, lambda padding: torch.tensor(looking_by_loop(padding)).numpy()],
+    refused=[
+        lambda padding: looking(lambda c, k, q, i: c & k | i)(padding).float(),
+        lambda padding: looking(lambda c, k, q, i: c & k | i)(padding)[0],
+    ],
 )
-def may_look(answer: Callable[[Tensor], Tensor]) -> str | None:
-    for rows in ([[1, 1, 0, 0], [0, 0, 1, 1]], [[1, 0, 0]], [[1, 1, 0], [0, 0, 0], [0, 1, 0]]):
-        padding = torch.tensor(rows).bool()  # (B, T)
-        batch_size, length = padding.shape
-        given = f"for padding = {rows}"
-        kept = padding.clone()
-        value = answer(kept)
-        if not torch.equal(kept, padding):
-            return "padding was changed in place, but the loss still needs it. Write ~padding, which is a new tensor."
-        expected = torch.stack([_padded(row) for row in padding])
-        if isinstance(value, Tensor) and value.shape == (batch_size, 1, length, length):
-            return f"{given} the shape is {tuple(value.shape)}: right for several heads, but (B, T, T) was asked for."
-        causal = torch.ones(length, length, dtype=torch.bool).tril()
-        itself = torch.eye(length, dtype=torch.bool)
-        keys, queries = ~padding[:, None, :], ~padding[:, :, None]
-        everywhere = torch.ones_like(expected)
-        mistakes = {
-            "some row is empty, and a softmax over nothing is 0 / 0. Let each position look at itself": (
-                causal & keys & everywhere
-            ),
-            "nobody looks at padding, but the future is in view. Combine it with the causal mask": (
-                keys & everywhere | itself
-            ),
-            "the future is hidden, but words look at padding: hide the keys that are padding": causal & everywhere,
-            "you hid the padding's rows instead of its columns. Which keys are padding decides: padding[:, None, :]": (
-                causal & queries & everywhere | itself
-            ),
-            "padding's rows look at everything before them, other padding included": (
-                causal & (keys | ~queries) | itself
-            ),
-            "the rows of padding are empty, and a softmax over nothing is 0 / 0. Hide keys alone, let each position "
-            "look at itself": causal & keys & queries,
-            "the rows of padding look everywhere, at the future and at other padding. Itself is enough": (
-                causal & keys | ~queries & everywhere
-            ),
-            "you kept the padding and hid the words: padding is True where a token is padding": (
-                causal & ~keys & everywhere | itself
-            ),
-            "rows and columns are both hidden. Words may be seen by padding, there is no harm in it; only keys count": (
-                causal & keys & queries | itself
-            ),
-            "joined with | where & belongs: a key must be both, not ahead and no padding": causal | keys & everywhere,
-        }
-        if (wrong := _wrong_mask(value, expected, given, mistakes)) is not None:
-            return wrong
-    return None
+def may_look(padding: Tensor) -> Tensor:
+    T = padding.shape[1]
+    not_ahead = torch.ones(T, T, dtype=torch.bool).tril()
+    itself = torch.eye(T, dtype=torch.bool)
+    return not_ahead & ~padding[:, None, :] | itself
 
 
-def _padded(padding: Tensor) -> Tensor:
-    """The mask of one row, position by position, (T, T)."""
-    length = len(padding)
-    looks = [[t == j or (j < t and not padding[j]) for j in range(length)] for t in range(length)]
-    return torch.tensor(looks)
+def off(shift: int, hide: Callable[[Tensor, int], Tensor], mark: int = -100) -> Callable[[Tensor, int], Tensor]:
+    """Targets that are shifted by so much, with the mark at the places that ``hide`` says."""
+    def targets(ids: Tensor, n: int) -> Tensor:
+        shifted = ids[shift : len(ids) - 1 + shift]
+        return shifted.masked_fill(hide(torch.arange(len(shifted)), n), mark)
+    return targets
 
 
-@grader(
-    hint="shift first (ids[1:], as a copy); then −100 for the tokens of the prompt. How many of them are left?",
+def targets_by_list(ids: Tensor, n: int) -> list[int]:
+    """The same, as a list."""
+    return [-100 if t + 1 < n else int(ids[t + 1]) for t in range(len(ids) - 1)]
+
+
+@exercise(
+    hints=(
+        "At which position is the first token of the answer predicted?",
+        "Shift first, ids[1:]; then −100 for the tokens of the prompt. One of them has no target: how many are left?",
+        "targets = ids[1:].clone(); targets[: …] = -100, one less than the prompt is long.",
+    ),
     why="One place too many, and the model never learns to begin; one too few, and it learns to write questions.",
+    cases=[
+        (torch.tensor([1, 7, 8, 9, 2]), 3),
+        (torch.tensor([1, 5, 5, 6, 5, 6, 2]), 4),
+        (torch.tensor([1, 4, 2]), 1),
+        (torch.tensor([1, 3, 4, 2]), 3),
+    ],
+    given=lambda ids, prompt_length: f"for ids {tuple(ids.tolist())} and a prompt of {prompt_length}",
+    wrong={
+        "one place too many is off. The prompt's last token predicts the first of the answer, and that counts":
+            off(1, lambda t, n: t < n),
+        "one place too few is off: a token of the prompt still counts": off(1, lambda t, n: t < n - 2),
+        "the answer is off, and the prompt counts. It is the other way round": off(1, lambda t, n: t >= n - 1),
+        "nothing is off: the prompt counts": off(1, lambda t, n: t < 0),
+        "they are not shifted. The target at t is the token that follows input t: ids[1:]":
+            off(0, lambda t, n: t < n),
+        "not shifted either, and off by one: the target at t is ids[t + 1]": off(0, lambda t, n: t < n - 1),
+        "0 is the id of a token, and the loss would count it. What it leaves out is −100":
+            off(1, lambda t, n: t < n - 1, mark=0),
+        "tokens were hidden because they occur in the prompt, not because they stand in it":
+            lambda ids, n: ids[1:].masked_fill(torch.isin(ids[1:], ids[:n]), -100),
+        "they are as long as the ids. The inputs are ids[:-1], so there is one target less: ids[1:]":
+            lambda ids, n: ids.masked_fill(torch.arange(len(ids)) < n, -100),
+    },
+    also_right=[targets_by_list, lambda ids, n: torch.tensor(targets_by_list(ids, n)).numpy()],
+    refused=[
+        lambda ids, n: off(1, lambda t, n: t < n - 1)(ids, n).float(),
+        lambda ids, n: off(1, lambda t, n: t < n - 1)(ids, n)[n - 1 :],
+    ],
 )
-def answer_targets(answer: Callable[[Tensor, int], Tensor]) -> str | None:
-    for row, prompt_length in (
-        ([1, 7, 8, 9, 2], 3),
-        ([1, 5, 5, 6, 5, 6, 2], 4),
-        ([1, 4, 2], 1),
-        ([1, 3, 4, 2], 3),
-    ):
-        ids = torch.tensor(row)
-        kept = ids.clone()
-        value = answer(kept, prompt_length)
-        given = f"for ids {_row(ids)} and a prompt of {prompt_length}"
-        if not torch.equal(kept, ids):
-            return f"{given} the ids themselves were changed: ids[1:] is a view of them. Take ids[1:].clone()."
-        expected = torch.tensor([ids[t + 1].item() if t + 1 >= prompt_length else -100 for t in range(len(ids) - 1)])
-        if (wrong := _wrong_targets(value, ids, prompt_length, expected, given)) is not None:
-            return wrong
-    return None
+def answer_targets(ids: Tensor, prompt_length: int) -> Tensor:
+    targets = ids[1:].clone()
+    targets[: prompt_length - 1] = -100
+    return targets
 
 
-def _wrong_targets(value: Any, ids: Tensor, n: int, expected: Tensor, given: str) -> str | None:
-    if not isinstance(value, Tensor):
-        kind = "nothing" if value is None else f"a {type(value).__name__}, expected a tensor"
-        return f"your function returns {kind}."
-    shown = f"{given} your targets are {_row(value)}, expected {_row(expected)}"
-    if value.shape == ids.shape:
-        return f"{shown}: they are as long as the ids. The inputs are ids[:-1], so there is one target less: ids[1:]."
-    if value.shape != expected.shape:
-        return f"{given} the shape is {tuple(value.shape)}, expected {tuple(expected.shape)}: a target for each input."
-    if value.is_floating_point() or value.dtype == torch.bool:
-        return f"your targets are {value.dtype}: ids of tokens are whole numbers (torch.long)."
-    if torch.equal(value.long(), expected):
-        return None
-    shifted, hidden = ids[1:], torch.arange(len(ids) - 1)
-    mistakes = {
-        "one place too many is off. The prompt's last token predicts the first of the answer, and that counts": (
-            shifted.masked_fill(hidden < n, -100)
-        ),
-        "one place too few is off: a token of the prompt still counts": shifted.masked_fill(hidden < n - 2, -100),
-        "the answer is off, and the prompt counts. It is the other way round": shifted.masked_fill(
-            hidden >= n - 1, -100
-        ),
-        "nothing is off: the prompt counts": shifted,
-        "they are not shifted. The target at t is the token that follows input t: ids[1:]": (
-            ids[:-1].masked_fill(hidden < n, -100)
-        ),
-        "not shifted either, and off by one: the target at t is ids[t + 1]": ids[:-1].masked_fill(hidden < n - 1, -100),
-        "0 is the id of a token, and the loss would count it. What it leaves out is −100": (
-            shifted.masked_fill(hidden < n - 1, 0)
-        ),
-        "tokens were hidden because they occur in the prompt, not because they stand in it": (
-            shifted.masked_fill(torch.isin(shifted, ids[:n]), -100)
-        ),
-    }
-    for sentence, wrong in mistakes.items():
-        if torch.equal(value.long(), wrong):
-            return f"{shown}: {sentence}."
-    return f"{shown}: shift, then −100 on the first prompt_length − 1 targets."
+def alike(text_number: Tensor) -> Tensor:
+    """(T, T): whether two positions belong to the same text."""
+    return text_number[:, None] == text_number
 
 
-@grader(
-    hint="text_number[:, None] == text_number compares each position with each, (T, T); then nobody may look ahead.",
+@exercise(
+    hints=(
+        "When do two positions belong to the same text, and which of the two may look at the other?",
+        "text_number[:, None] == text_number compares each position with each, (T, T); then nobody may look ahead.",
+        "same_text & a causal mask of (T, T), with same_text as in the hint before.",
+    ),
     why="Packed rows waste nothing, and with this mask no text knows that it has neighbours.",
+    cases=[(torch.tensor(numbers),) for numbers in ([0, 0, 0, 1, 1], [0, 1, 1, 2], [3, 3, 3, 3], [5, 5, 2, 9])],
+    draw=draw_masks,
+    wrong={
+        POLARITY: lambda n: ~(alike(n) & causal(len(n))),
+        "the texts are apart, but inside a text the future is in view: & the causal mask": alike,
+        "causal, but the second text looks at the first: compare the numbers of the texts":
+            lambda n: causal(len(n)),
+        "joined with | where & belongs: a key must be both, in the same text and not ahead":
+            lambda n: alike(n) | causal(len(n)),
+        "each position looks at the other texts: == instead of !=": lambda n: ~alike(n) & causal(len(n)),
+        "the first text alone is kept apart: the others must be, too": lambda n: alike(n == n[0]) & causal(len(n)),
+        "no position may look at itself": lambda n: alike(n) & causal(len(n)).tril(-1),
+        "that looks ahead: tril, not triu": lambda n: alike(n) & causal(len(n)).mT,
+    },
+    also_right=[
+        lambda n: [[j <= t and int(n[j]) == int(n[t]) for j in range(len(n))] for t in range(len(n))],
+        lambda n: alike(n).tril(),
+    ],
+    refused=[lambda n: (alike(n) & causal(len(n))).int(), lambda n: alike(n > 0) & causal(len(n))],
 )
-def packed(answer: Callable[[Tensor], Tensor]) -> str | None:
-    for numbers in ([0, 0, 0, 1, 1], [0, 1, 1, 2], [3, 3, 3, 3], [5, 5, 2, 9]):
-        text_number = torch.tensor(numbers)
-        full = torch.ones(len(numbers), len(numbers), dtype=torch.bool)
-        same = text_number[:, None] == text_number
-        first_text = text_number == text_number[0]
-        mistakes = {
-            "the texts are apart, but inside a text the future is in view: & the causal mask": same,
-            "causal, but the second text looks at the first: compare the numbers of the texts": full.tril(),
-            "joined with | where & belongs: a key must be both, in the same text and not ahead": same | full.tril(),
-            "each position looks at the other texts: == instead of !=": ~same & full.tril(),
-            "the first text alone is kept apart: the others must be, too": full.tril()
-            & (first_text[:, None] == first_text),
-            "no position may look at itself": same & full.tril(-1),
-        }
-        value = answer(text_number.clone())
-        if (
-            wrong := _wrong_mask(value, same & full.tril(), f"for the texts {_row(text_number)}", mistakes)
-        ) is not None:
-            return wrong
-    return None
+def packed(text_number: Tensor) -> Tensor:
+    same_text = text_number[:, None] == text_number  # (T, T)
+    return same_text & torch.ones_like(same_text).tril()
 
 
-@grader(
-    hint="counting real tokens from the left is a cumsum of ~padding; at the first of them it says 1.",
-    why="With these positions a text is read alike whether it is alone or pushed to the right by padding.",
-)
-def positions_of(answer: Callable[[Tensor], Tensor]) -> str | None:
-    for rows in ([[1, 1, 0, 0, 0]], [[0, 0, 0, 1]], [[1, 0, 0, 1], [0, 0, 0, 0], [0, 1, 0, 0]], [[1, 1, 1]]):
-        padding = torch.tensor(rows).bool()  # (B, T)
-        value = answer(padding.clone())
-        if (wrong := _wrong_positions(value, padding, f"for padding = {rows}")) is not None:
-            return wrong
-    return None
-
-
-def _wrong_positions(value: Any, padding: Tensor, given: str) -> str | None:
-    if not isinstance(value, Tensor):
-        kind = "nothing" if value is None else f"a {type(value).__name__}, expected a tensor"
-        return f"your function returns {kind}."
-    if value.shape != padding.shape:
-        return f"{given} the shape is {tuple(value.shape)}, expected {tuple(padding.shape)}: a position for each token."
-    if value.is_floating_point() or value.dtype == torch.bool:
-        return f"your positions are {value.dtype}, but they choose rows of a table: whole numbers (torch.long)."
-    length, real = padding.shape[1], ~padding
-    expected = torch.tensor([[sum(row[:t].tolist()) for t in range(length)] for row in real])
-    shown = f"{given} your positions are {value.tolist()}"
-    if torch.equal(value[real].long(), expected[real]):
-        if (value < 0).any():
-            return f"{shown}: no table has a row below 0, padding or not. clamp(min=0) mends it."
-        if (value >= length).any():
-            return f"{shown}: a row of {length} has no position {int(value.max())}. Padding needs one that exists."
-        return None
-    mistakes = {
-        "the padding was counted as well, so padding on the left pushes the words to the right": (
-            torch.arange(length).expand_as(padding)
-        ),
-        "the first real token has position 1; count from 0": real.cumsum(1),
-        "you counted the padding, not the words: cumsum of ~padding": (padding.cumsum(1) - 1).clamp(min=0),
-        "each word was moved by all the padding of its row, also where that stands to the right of it": (
-            torch.arange(length) - padding.sum(1, keepdim=True)
-        ),
-        "they count from the right; the first word has position 0": real.flip(1).cumsum(1).flip(1) - 1,
+def on_words(answer: Callable[[Tensor], Any], padding: Tensor) -> dict[str, Any]:
+    """What counts of an answer: the positions of words, and what no table of T rows has."""
+    value = answer(padding)
+    positions = torch.as_tensor(value)
+    if positions.shape != padding.shape or positions.dtype == torch.bool or positions.is_floating_point():
+        raise TypeError(f"expected whole numbers of shape {tuple(padding.shape)}")
+    outside = positions[(positions < 0) | (positions >= padding.shape[1])]
+    return {
+        "your row of positions, with -1 where the padding is,": positions.masked_fill(padding, -1).tolist(),
+        "the list of positions that a table of T rows has not": outside.tolist(),
     }
-    for sentence, wrong in mistakes.items():
-        if torch.equal(value[real].long().clamp(min=0), wrong[real].clamp(min=0)):
-            return f"{shown}: {sentence}."
-    wanted = expected.masked_fill(padding, -1).tolist()
-    return f"{shown}, expected {wanted} (where it says -1, any): how many real tokens stand before each."
 
 
-def _wrong_mask(value: Any, expected: Tensor, given: str, mistakes: dict[str, Tensor]) -> str | None:
-    """What is wrong with a mask that should be the expected one, and a drawing of both; None if nothing is."""
-    if not isinstance(value, Tensor):
-        kind = "nothing" if value is None else f"a {type(value).__name__}, expected a tensor"
-        return f"your function returns {kind}."
-    if value.dtype != torch.bool:
-        return f"your mask is {value.dtype}, expected torch.bool: True where a query may look, False where it may not."
-    if value.shape != expected.shape:
-        return f"{given} the shape is {tuple(value.shape)}, expected {tuple(expected.shape)}."
-    if torch.equal(value, expected):
-        return None
-    draw_masks(value, expected)
-    for sentence, wrong in {POLARITY: ~expected, **mistakes}.items():
-        if torch.equal(value, wrong):
-            return f"{given}, {sentence}."
-    *batch, t, j = (value != expected).nonzero()[0].tolist()
-    where = f"in row {batch[0]} of the batch, " if len(expected) > 1 and batch else ""
-    may = "may" if value[*batch, t, j] else "may not"
-    should = "must not" if value[*batch, t, j] else "should"
-    return f"{given}, {where}query {t} {may} look at key {j}, and it {should}."
-
-
-def draw_masks(value: Tensor, expected: Tensor) -> None:
-    """Draw the reader's mask beside the expected one; of a batch, the first row in which they differ."""
-    if value.ndim == 3:
-        row = int((value != expected).flatten(1).any(1).nonzero()[0])
-        value, expected = value[row], expected[row]
-    panels = plot.panels(["yours", "expected"], "key", "query", width=5, height=2.6)
-    for ax, mask in zip(panels, (value, expected), strict=True):
-        ax.imshow(mask.int().numpy(), cmap=ListedColormap(["white", plot.BLUE]), vmin=0, vmax=1)
-        ax.set(xticks=range(mask.shape[1]), yticks=range(mask.shape[0]))
-        ax.grid(False)
-
-
-def _row(values: Tensor) -> str:
-    return "(" + ", ".join(str(value) for value in values.flatten().tolist()[:12]) + ")"
+@exercise(
+    hints=(
+        "How many words stand to the left of a word, padding not counted?",
+        "A cumulative sum of ~padding counts them; but at the first word it says 1. And in front of it?",
+        "((~padding).cumsum(dim=1) - 1), and no number below 0: clamp.",
+    ),
+    why="With these positions a text is read alike whether it is alone or pushed to the right by padding.",
+    cases=[
+        (torch.tensor(rows).bool(),)
+        for rows in ([[1, 1, 0, 0, 0]], [[0, 0, 0, 1]], [[1, 0, 0, 1], [0, 0, 0, 0], [0, 1, 0, 0]], [[1, 1, 1]])
+    ],
+    given=lambda padding: f"for padding = {padding.int().tolist()}",
+    drive=on_words,
+    wrong={
+        "the padding was counted as well, so padding on the left pushes the words to the right":
+            lambda padding: torch.arange(padding.shape[1]).expand_as(padding),
+        "the first real token has position 1; count from 0": lambda padding: (~padding).cumsum(1).clamp(max=4),
+        "you counted the padding, not the words: cumsum of ~padding":
+            lambda padding: (padding.cumsum(1) - 1).clamp(min=0),
+        "each word was moved by all the padding of its row, also where that stands to the right of it":
+            lambda padding: (torch.arange(padding.shape[1]) - padding.sum(1, keepdim=True)).clamp(min=0),
+        "they count from the right; the first word has position 0":
+            lambda padding: ((~padding).flip(1).cumsum(1).flip(1) - 1).clamp(min=0),
+        "no table has a row below 0, padding or not. clamp(min=0) mends it":
+            lambda padding: (~padding).cumsum(1) - 1,
+        "that is the sum along the batch. Positions count along a row: dim=1":
+            lambda padding: ((~padding).cumsum(0) - 1).clamp(min=0),
+    },
+    also_right=[
+        lambda padding: [[max(0, sum(not w for w in row[: t + 1]) - 1) for t in range(len(row))]
+                         for row in padding.tolist()],
+        lambda padding: (~padding).cumsum(1).sub(1).clamp(min=0).numpy(),
+        lambda padding: ((~padding).cumsum(1) - 1).masked_fill(padding, 0),
+    ],
+    refused=[
+        lambda padding: (~padding).cumsum(1).float() - 1,
+        lambda padding: padding.logical_not_().cumsum(1).sub(1).clamp(min=0),
+    ],
+)
+def positions_of(padding: Tensor) -> Tensor:
+    counted = (~padding).cumsum(dim=1)  # 1 at the first word
+    return (counted - 1).clamp(min=0)

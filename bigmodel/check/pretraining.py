@@ -1,464 +1,691 @@
-"""Graders of notebook 03: windows, one step of training, stopping in time, counting steps, momentum, unigram."""
+"""The exercises of notebook 03: windows, the training loop in four parts, counting steps, momentum, unigram."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.data import DataLoader
 
-from bigmodel.check.grader import grader
+from bigmodel import plot
+from bigmodel.check.engine import exercise
+from bigmodel.check.values import apart, plain, same, written
 
-# ---------------------------------------------------------------------------------------------------------
-# Windows
-# ---------------------------------------------------------------------------------------------------------
+Ids = Sequence[int]
+torch.optim.SGD([torch.zeros(1)], lr=1.0)  # the first optimizer imports much of torch: not in the time of an answer
+Batch = tuple[Tensor, Tensor]
 
 
-@grader(
-    hint="one window starts every `length` tokens: range(0, len(ids) - length, length).",
+# fmt: off
+def cut(ids: Ids, starts: Any, length: int, later: int = 1) -> tuple[list[Any], list[Any]]:
+    """Windows from these starts, and the same windows some tokens later."""
+    return [ids[s : s + length] for s in starts], [ids[s + later : s + later + length] for s in starts]
+
+
+def starts(ids: Ids, length: int) -> range:
+    return range(0, len(ids) - length, length)
+
+
+@exercise(
+    hints=(
+        "Where does each window start, and how many tokens after its last one must there still be?",
+        "One window starts every `length` tokens: range(0, len(ids) - length, length).",
+        "For each start: ids[start : start + length] is the input, ids[start + 1 : start + length + 1] the target.",
+    ),
     why="Text labels itself: every token is the target of the one before it, and no human had to write a label.",
+    cases=[
+        ([5, 6, 7, 8, 9], 2), ([5, 6, 7, 8], 2), ([3, 1, 4, 1, 5, 9, 2], 3), ([*range(20)], 4), ([7, 8], 1),
+        ([2, 7, 1, 8, 2, 8, 1], 2),
+    ],
+    wrong={
+        "the pairs are right, but two lists are asked for: all inputs, then all targets":
+            lambda ids, n: [list(pair) for pair in zip(*cut(ids, starts(ids, n), n), strict=True)],
+        "targets equal the inputs. A model would learn to repeat what it sees: move the targets one token on":
+            lambda ids, n: cut(ids, starts(ids, n), n, 0),
+        "inputs and targets have changed places: the target is the token that comes later":
+            lambda ids, n: cut(ids, starts(ids, n), n)[::-1],
+        "the windows overlap: the next one starts `length` tokens later, not 1":
+            lambda ids, n: cut(ids, range(len(ids) - n), n),
+        "the last window is missing: its last target is the last id": lambda ids, n: cut(ids, starts(ids, n)[:-1], n),
+        "the first window is missing: it starts at place 0": lambda ids, n: cut(ids, starts(ids, n)[1:], n),
+        "the last window is cut short: leave out one that is not whole, or whose last target is missing":
+            lambda ids, n: cut(ids, range(0, len(ids), n), n),
+        "the last window lacks its last target: leave it out":
+            lambda ids, n: cut(ids, range(0, len(ids) - n + 1, n), n),
+        "the target of a window is the same window ONE token later, not the next window":
+            lambda ids, n: cut(ids, range(0, len(ids) - 2 * n + 1, n), n, n),
+        "the target of a window is as long as the window: one target for each of its tokens":
+            lambda ids, n: (cut(ids, starts(ids, n), n)[0], [[ids[s + n]] for s in starts(ids, n)]),
+    },
+    also_right=[
+        lambda ids, n: tuple(torch.tensor(part).reshape(-1, n) for part in cut(ids, starts(ids, n), n)),
+        lambda ids, n: [[tuple(window) for window in part] for part in cut(ids, starts(ids, n), n)],
+        lambda ids, n: (
+            [[ids[k * n + i] for i in range(n)] for k in range((len(ids) - 1) // n)],
+            [[ids[k * n + i + 1] for i in range(n)] for k in range((len(ids) - 1) // n)],
+        ),
+    ],
+    refused=[lambda ids, n: cut(ids, starts(ids, n), n)[0], lambda ids, n: (ids[:-1], ids[1:])],
 )
-def make_windows(answer: Callable[..., Any]) -> str | None:
-    for ids, length in [
-        ([5, 6, 7, 8, 9], 2),
-        ([5, 6, 7, 8], 2),
-        ([3, 1, 4, 1, 5, 9, 2], 3),
-        (list(range(20)), 4),
-        ([7, 8], 1),
-    ]:
-        wrong = _wrong_windows(answer(list(ids), length), ids, length)
-        if wrong:
-            return f"With ids = {ids} and length = {length}: {wrong}"
-    return None
+def make_windows(ids: Ids, length: int) -> tuple[list[Ids], list[Ids]]:
+    inputs, targets = [], []
+    for start in range(0, len(ids) - length, length):
+        inputs.append(ids[start : start + length])
+        targets.append(ids[start + 1 : start + length + 1])
+    return inputs, targets
 
 
-def _wrong_windows(given: Any, ids: list[int], length: int) -> str | None:
-    if not isinstance(given, tuple | list) or len(given) != 2:
-        return f"your function returned {_short(given)}, but two lists are asked for: return inputs, targets."
-    try:
-        inputs, targets = ([[int(token) for token in window] for window in windows] for windows in map(_plain, given))
-    except (TypeError, ValueError):
-        return f"each of the two must be a list of windows, and each window a list of ids; yours are {_short(given)}."
-    starts = range(0, len(ids) - length, length)
-    good_inputs = [ids[start : start + length] for start in starts]
-    good_targets = [ids[start + 1 : start + length + 1] for start in starts]
-    if (inputs, targets) == (good_inputs, good_targets):
-        return None
-    if [inputs, targets] == [list(pair) for pair in zip(good_inputs, good_targets, strict=True)]:
-        return "the pairs are right, but two lists are asked for: all inputs, then all targets."
-    if any(len(window) != length for window in [*inputs, *targets]):
-        window = next(window for window in [*inputs, *targets] if len(window) != length)
-        return (
-            f"{window} has {len(window)} tokens instead of {length}: "
-            "leave out a window at the end that is not whole, or has no last target."
-        )
-    if len(inputs) != len(targets):
-        return f"there are {len(inputs)} windows of inputs, but {len(targets)} of targets: they come in pairs."
-    if targets == inputs:
-        return "targets equal the inputs. A model would learn to repeat what it sees; move the targets one token on."
-    if inputs == good_targets and targets == good_inputs:
-        return "inputs and targets have changed places: the target is the token that comes later."
-    if inputs == [ids[start : start + length] for start in range(len(ids) - length)] and length > 1:
-        return f"your windows overlap ({inputs[0]}, {inputs[1]}): the next one starts {length} tokens later, not 1."
-    if inputs == good_inputs:
-        number = next(n for n in range(len(inputs)) if targets[n] != good_targets[n])
-        return (
-            f"the targets of {inputs[number]} are {good_targets[number]}, one token later, "
-            f"and yours are {targets[number]}."
-        )
-    if inputs == good_inputs[: len(inputs)] and len(inputs) < len(good_inputs):
-        return f"the last window is missing: {good_inputs[-1]} has all its targets, {good_targets[-1]}."
-    return f"the inputs are {good_inputs}, and yours are {_short(inputs)}."
+# The training loop, part by part. The model of the checks is a table: a row of three logits for each of three tokens.
 
+class Watched(torch.optim.SGD):
+    """SGD that writes down what it is told, and counts its updates."""
 
-# ---------------------------------------------------------------------------------------------------------
-# One step of training
-# ---------------------------------------------------------------------------------------------------------
-
-
-class _Watched(torch.optim.SGD):
-    """SGD that writes down when it is told to forget gradients and to take a step."""
-
-    def __init__(self, parameters: Any, lr: float) -> None:
-        super().__init__(parameters, lr=lr)
-        self.events: list[str] = []
-        for parameter in self.param_groups[0]["params"][:1]:
-            parameter.register_hook(lambda gradient: self.events.append("backward"))
+    def __init__(self, model: nn.Module, lr: float, momentum: float) -> None:
+        super().__init__(model.parameters(), lr=lr, momentum=momentum)
+        self.calls: list[str] = []
+        self.updates = 0
+        for parameter in model.parameters():
+            parameter.register_hook(lambda gradient: self.calls.append("backward"))
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        self.events.append("zero_grad")
+        self.calls.append("zero_grad")
         super().zero_grad(set_to_none)
 
     def step(self, closure: Any = None) -> Any:
-        self.events.append("step")
+        self.calls.append("step")
+        self.updates += 1
         return super().step(closure)
 
 
-@grader(
-    hint="logits = model(inputs), then the loss of both flattened, zero_grad, backward, step, and return loss.item().",
+def table(lr: float, momentum: float = 0.0) -> tuple[nn.Module, Watched]:
+    """A model of nine weights, ids (B, T) → logits (B, T, 3), and its optimizer."""
+    model = nn.Embedding.from_pretrained(torch.tensor([[1.0, -1, 0], [0.5, 2, -0.5], [0, 1, -1]]), freeze=False)
+    return model, Watched(model, lr, momentum)
+
+
+def pairs(text: str) -> Batch:
+    """The inputs and targets of rows of ids, "0121 2201" → (2, 3) and (2, 3)."""
+    ids = torch.tensor([[int(token) for token in row] for row in text.split()])
+    return ids[:, :-1].clone(), ids[:, 1:].clone()
+
+
+def rows(model: nn.Module) -> dict[str, Tensor]:
+    """The weights, a row a token."""
+    weights = next(model.parameters()).detach().clone()
+    return {f"row {i} of the weights afterwards": row for i, row in enumerate(weights)}
+
+
+def a_number(loss: Any) -> str:
+    """What kind of thing a loss is: a tensor with its gradient's history is kept in memory with all of the step."""
+    return "a tensor that remembers its step" if isinstance(loss, Tensor) and loss.requires_grad else "a number"
+
+
+def after_steps(answer: Callable[..., Any], texts: Sequence[str], rate: float, momentum: float) -> Any:
+    """What some calls of a training step leave behind: their losses, the weights, and why nothing moved."""
+    model, optimizer = table(rate, momentum)
+    before = rows(model)
+    losses = [answer(model, optimizer, *pairs(text)) for text in texts]
+    if None in [None if loss is None else 0 for loss in losses]:
+        return None
+    moved = any(not torch.equal(row, before[name]) for name, row in rows(model).items())
+    return {
+        "the loss that you return": losses[0] if len(losses) == 1 else losses, **rows(model),
+        "the loss": a_number(losses[0]), "calls": "" if moved else " ".join(optimizer.calls),
+    }
+
+
+def mean_loss(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
+    return F.cross_entropy(model(inputs).transpose(1, 2), targets)
+
+
+def like(change: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A loss made of flat logits (N, V), flat targets (N,) and the batch."""
+    return lambda model, x, y: change(model(x).flatten(0, 1), y.flatten(), y)
+
+
+def step_with(
+    order: str = "zero_grad backward step", loss_of: Callable[..., Tensor] = mean_loss,
+    said: Callable[..., Any] = lambda loss, *_: loss.item(),
+) -> Callable[..., Any]:
+    """A training step with its calls in this order, this loss, and this answer."""
+
+    def answer(model: nn.Module, optimizer: torch.optim.Optimizer, inputs: Tensor, targets: Tensor) -> Any:
+        loss = loss_of(model, inputs, targets)
+        for call in order.split():
+            (loss if call == "backward" else optimizer).__getattribute__(call)()
+        return said(loss, model, inputs, targets)
+
+    return answer
+
+
+def with_its_own(model: nn.Module, optimizer: Any, inputs: Tensor, targets: Tensor) -> float:
+    return step_with()(model, torch.optim.SGD(model.parameters(), lr=0.1), inputs, targets)
+
+
+def climbing(model: nn.Module, optimizer: Any, inputs: Tensor, targets: Tensor) -> float:
+    return -step_with(loss_of=lambda *batch: -mean_loss(*batch))(model, optimizer, inputs, targets)
+
+
+def twice(model: nn.Module, optimizer: Any, inputs: Tensor, targets: Tensor) -> float:
+    first = step_with()(model, optimizer, inputs, targets)
+    step_with()(model, optimizer, inputs, targets)
+    return first
+
+
+@exercise(
+    hints=(
+        "Which five things happen in a step, in which order? The circle above names them.",
+        "F.cross_entropy(logits.flatten(0, 1), targets.flatten()) is the loss. Gradients: emptied before backward().",
+        "logits and loss as above; optimizer.zero_grad(), loss.backward(), optimizer.step(); return loss.item().",
+    ),
     why="These lines train every model of this course, and, on more machines, every language model you know.",
+    cases=[(["0121 2201"], 0.5, 0.0), (["0121 2201", "1102 0021"], 0.5, 0.0), (["2012", "1201", "1122"], 1.5, 0.9)],
+    drive=after_steps,
+    given=lambda texts, rate, momentum: (
+        f"after {len(texts)} step{'s' * (len(texts) > 1)} at a rate of {written(rate)}"
+        f"{f' and momentum {written(momentum)}' if momentum else ''}"
+    ),
+    wrong={
+        "the gradient of the step before was added to this one's: optimizer.zero_grad() is missing":
+            step_with("backward step"),
+        "the weights have not moved: optimizer.step() is missing. Such a loss stays where it began":
+            step_with("zero_grad backward"),
+        "the weights have not moved, for there was no gradient to step along: loss.backward() is missing":
+            step_with("zero_grad step"),
+        "zero_grad() stands between backward() and step(), so that the step finds no gradient: it belongs before":
+            step_with("backward zero_grad step"),
+        "step() came before backward(): it used the gradient of the batch before, or none":
+            step_with("step zero_grad backward"),
+        "step() stands right after zero_grad() and before backward(), so that it finds no gradient":
+            step_with("zero_grad step backward"),
+        "cross_entropy takes the softmax itself: give it logits":
+            step_with(loss_of=like(lambda z, y, _: F.cross_entropy(z.softmax(-1), y))),
+        "that is the sum over the tokens: take the mean":
+            step_with(loss_of=like(lambda z, y, _: F.cross_entropy(z, y, reduction="sum"))),
+        "that is the sum over the tokens, divided by the rows: every token counts, so divide by all of them":
+            step_with(loss_of=like(lambda z, y, both: F.cross_entropy(z, y, reduction="sum") / len(both))),
+        "that is a second shift: `targets` are one token later already, so compare each position with its own":
+            step_with(loss_of=lambda model, x, y: mean_loss(model, x[:, :-1], y[:, 1:])),
+        "the model was asked to repeat what it sees: compare the logits with `targets`, not with `inputs`":
+            step_with(loss_of=lambda model, x, y: mean_loss(model, x, x)),
+        "that is the loss of the last position only: every position is a lesson":
+            step_with(loss_of=lambda model, x, y: mean_loss(model, x[:, -1:], y[:, -1:])),
+        "nll_loss wants log-probabilities and was given logits: use cross_entropy":
+            step_with(loss_of=like(lambda z, y, _: F.nll_loss(z, y))),
+        "nll_loss wants log-probabilities, not probabilities: use cross_entropy":
+            step_with(loss_of=like(lambda z, y, _: F.nll_loss(z.softmax(-1), y))),
+        "that is the loss after the update: return the one that the step was made with":
+            step_with(said=lambda loss, *batch: mean_loss(*batch).item()),
+        "that is the perplexity, e to the loss: return the loss": step_with(said=lambda loss, *_: loss.exp().item()),
+        "it is a tensor, which keeps its whole step in memory for as long as you keep it: return loss.item()":
+            step_with(said=lambda loss, *_: loss),
+        "the step goes uphill: it makes the loss larger": climbing,
+        "one call is one update, and yours made two": twice,
+        "the optimizer that was handed over is not the one that moved the model": with_its_own,
+    },
+    also_right=[
+        step_with(), step_with("backward step zero_grad"), step_with(said=lambda loss, *_: float(loss.detach())),
+        step_with(said=lambda loss, *_: loss.detach()),
+        step_with(loss_of=like(lambda z, y, _: -torch.log_softmax(z, -1)[torch.arange(len(y)), y].mean())),
+    ],
+    refused=[step_with(said=lambda *_: 1.0), step_with(said=lambda loss, *_: round(loss.item(), 2))],
 )
-def training_step(answer: Callable[..., Any]) -> str | None:
-    generator = torch.Generator().manual_seed(0)
-    drawn = [torch.randint(5, (3, 4), generator=generator) for _ in range(4)]
-    right_model, right_optimizer = _tiny(torch.optim.SGD)
-    model, optimizer = _tiny(_Watched)
-    for number, (inputs, targets) in enumerate([(drawn[0], drawn[1]), (drawn[2], drawn[3])]):
-        before = right_model(inputs).detach()
-        right = _right_step(right_model, right_optimizer, inputs, targets)
-        optimizer.events.clear()
-        given = answer(model, optimizer, inputs.clone(), targets.clone())
-        moved = max(
-            (a - b).abs().max().item() for a, b in zip(right_model.parameters(), model.parameters(), strict=True)
-        )
-        wrong = _wrong_loss(given, right, before, targets, right_model(inputs).detach())
-        wrong = wrong or (_wrong_events(optimizer.events, number, moved) if moved > 1e-5 else None)
-        if wrong:
-            return wrong
-    return None
-
-
-def _tiny(optimizer: Callable[..., torch.optim.Optimizer]) -> tuple[nn.Module, Any]:
-    generator = torch.Generator().manual_seed(1)
-    model = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 5))  # ids (B, T) → logits (B, T, 5)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(torch.randn(parameter.shape, generator=generator))
-    return model, optimizer(model.parameters(), lr=0.5)
-
-
-def _right_step(model: nn.Module, optimizer: torch.optim.Optimizer, inputs: Tensor, targets: Tensor) -> float:
-    loss = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
+def training_step(model: nn.Module, optimizer: torch.optim.Optimizer, inputs: Tensor, targets: Tensor) -> float:
+    logits = model(inputs)  # (B, T, V)
+    loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
     return loss.item()
 
 
-def _wrong_loss(given: Any, right: float, before: Tensor, targets: Tensor, after: Tensor) -> str | None:
-    if given is None:
-        return "Your function returned nothing: end it with return loss.item()."
-    if isinstance(given, Tensor):
-        return (
-            "Your function returned a tensor. It would keep the whole step in memory for as long as you keep the "
-            "loss: return loss.item()."
-        )
-    if isinstance(given, bool) or not isinstance(given, float | int | np.floating):
-        return f"The loss must be a number, and yours is {_short(given)}: return loss.item()."
-    if math.isclose(given, right, rel_tol=1e-4):
-        return None
-    flat, wanted = before.flatten(0, 1), targets.flatten()
-    guesses = {
-        F.cross_entropy(flat.softmax(-1), wanted).item(): "cross_entropy takes the softmax itself: give it logits",
-        F.cross_entropy(flat, wanted, reduction="sum").item(): "that is the sum over the tokens: take the mean",
-        F.cross_entropy(after.flatten(0, 1), wanted).item(): "that is the loss after the update",
-        F.nll_loss(flat, wanted).item(): "nll_loss wants log-probabilities, and was given logits: use cross_entropy",
-        F.nll_loss(
-            flat.softmax(-1), wanted
-        ).item(): "nll_loss wants log-probabilities, not probabilities: use cross_entropy",
-        F.cross_entropy(before[:, -1], targets[:, -1]).item(): "that is the loss of the last position only: "
-        "every position is a lesson",
-    }
-    for loss, reason in guesses.items():
-        if math.isclose(given, loss, rel_tol=1e-4):
-            return f"On a batch whose loss is {right:.3f} you returned {given:.3f}: {reason}."
-    return f"On a batch whose loss is {right:.3f} you returned {given:.3f}: is it cross_entropy(logits, targets)?"
+one_step: Callable[..., float] = training_step.right  # the plain function under the exercise
 
 
-def _wrong_events(events: list[str], number: int, moved: float) -> str:
-    if "step" not in events:
-        return "The weights have not moved: optimizer.step() is missing. Such a loss stays where it began."
-    if "backward" not in events:
-        return "There was no gradient to step along: loss.backward() is missing."
-    backward, step = events.index("backward"), events.index("step")
-    if step < backward:
-        return "step() came before backward(): it used the gradients of the batch before, or none."
-    if "zero_grad" in events[backward:step]:
-        return "zero_grad() stands between backward() and step(), so the step finds no gradient: it belongs before."
-    if number == 1 and "zero_grad" not in events:
-        return (
-            "The first step was right, the second was not: its gradient was added to that of the first, because "
-            "optimizer.zero_grad() is missing."
-        )
-    if events.count("step") > 1 or events.count("backward") > 1:
-        return f"One call is one update, but yours did {', '.join(events)}."
-    return f"The loss is right, but after your step a weight is {moved:.3f} off: is the gradient that of the mean loss?"
+def padded(losses: Sequence[Any], size: int = 20) -> Tensor:
+    """The losses in a row of one size, so that two lists can be compared that differ in length."""
+    return torch.tensor([*map(float, losses), *[math.nan] * size])[:size]
 
 
-# ---------------------------------------------------------------------------------------------------------
-# Stopping in time
-# ---------------------------------------------------------------------------------------------------------
+def after_an_epoch(answer: Callable[..., Any], texts: Sequence[str], rate: float) -> Any:
+    """What one pass through a DataLoader leaves behind."""
+    model, optimizer = table(rate)
+    batches: Any = [pairs(text) for text in texts]
+    losses = answer(model, optimizer, DataLoader(batches, batch_size=None))
+    return {"the number of losses in your list": len(losses), "your list": padded(losses, len(texts)), **rows(model)}
 
 
-@grader(
-    hint="keep the number of the best loss so far; stop when number − best reaches patience.",
-    why="The fresh loss chooses the moment, so it is no longer quite fresh: a final claim needs a third text.",
+def epoch(order: Callable[[Any], Any], step: Callable[..., Any] = one_step) -> Callable[..., Any]:
+    """An epoch with batches as ``order`` makes them of the loader."""
+    return lambda model, optimizer, loader: [step(model, optimizer, *batch) for batch in order(loader)]
+
+
+def emptied_once(model: nn.Module, optimizer: Any, loader: Any) -> list[float]:
+    optimizer.zero_grad()
+    return epoch(list, step_with("backward step"))(model, optimizer, loader)
+
+
+def moved_once(model: nn.Module, optimizer: Any, loader: Any) -> list[float]:
+    losses = epoch(list, step_with("backward"))(model, optimizer, loader)
+    optimizer.step()
+    return losses
+
+
+@exercise(
+    hints=(
+        "What does a `for` loop over the loader hand you at each turn?",
+        "Call training_step on each batch, and put the loss that it returns into a list.",
+        "for inputs, targets in loader: losses.append(training_step(model, optimizer, inputs, targets))",
+    ),
+    why="One pass through the data is an epoch. A hundred of them, and that is the whole classic program.",
+    cases=[(["0121 2201", "1102 0021", "2211 0102"], 0.5), (["2012", "1201"], 1.5), (["10", "21", "02", "11"], 1.0)],
+    drive=after_an_epoch,
+    given=lambda texts, rate: f"after an epoch of {len(texts)} batches at a rate of {written(rate)}",
+    wrong={
+        "it ended after the first batch: the return has to stand after the loop": epoch(lambda loader: [*loader][:1]),
+        "the last batch is missing": epoch(lambda loader: [*loader][:-1]),
+        "the first batch is missing": epoch(lambda loader: [*loader][1:]),
+        "every step took the first batch: next(iter(loader)) begins anew at each call":
+            epoch(lambda loader: [next(iter(loader))] * len(loader)),
+        "that is more than one pass: an epoch meets every batch once": epoch(lambda loader: [*loader, *loader]),
+        "the batches came in another order than the loader gives them": epoch(lambda loader: [*loader][::-1]),
+        "gradients were emptied once, before the loop, and add up from batch to batch: empty them at each step":
+            emptied_once,
+        "the weights moved once, at the end: each batch is an update of its own": moved_once,
+        "the weights have not moved: each batch needs a whole training_step":
+            epoch(list, step_with("zero_grad backward")),
+        "the list is of the losses after each update":
+            epoch(list, step_with(said=lambda loss, *batch: mean_loss(*batch).item())),
+        "asked for is the list of all losses, one for each batch":
+            lambda model, optimizer, loader: epoch(list)(model, optimizer, loader)[-1],
+    },
+    also_right=[epoch(list), lambda *a: tuple(epoch(list)(*a)), epoch(list, step_with(said=lambda loss, *_: loss))],
+    refused=[lambda *a: sum(epoch(list)(*a)) / 3, lambda *a: [round(x, 2) for x in epoch(list)(*a)],
+             lambda *a: epoch(list)(*a)[::-1]],
 )
-def early_stop(answer: Callable[..., Any]) -> str | None:
-    from bigmodel import plot  # only here: drawing is for a wrong answer
-
-    for losses, patience in [
-        ([6.9, 5.0, 4.0, 4.2, 4.5, 4.9, 5.2], 2),
-        ([6.9, 5.0, 5.2, 5.1, 4.0, 4.3, 4.4, 4.6], 3),
-        ([6.9, 5.0, 5.3, 5.4, 3.0, 2.0], 2),
-        ([6.9, 5.0, 5.4, 5.3, 5.2, 4.0], 3),
-        ([6.0, 5.0, 4.0, 3.0], 2),
-        ([6.0, 5.0, 5.5, 4.0, 4.5, 3.0], 2),
-        ([3.0, 4.0, 5.0], 1),
-        ([6.9, 5.0, 5.0, 5.0, 4.0], 2),
-    ]:
-        given = answer(list(losses), patience)
-        right, looked = _early_stop(losses, patience)
-        wrong = _wrong_stop(given, right, looked, losses, patience)
-        if wrong:
-            _draw_stop(plot, losses, given, right)
-            return f"With losses {losses} and patience {patience}: {wrong}"
-    return None
+def train_epoch(model: nn.Module, optimizer: torch.optim.Optimizer, loader: Any) -> list[float]:
+    losses = []
+    for inputs, targets in loader:
+        losses.append(one_step(model, optimizer, inputs, targets))
+    return losses
 
 
-def _early_stop(losses: Sequence[float], patience: int) -> tuple[int, int]:
-    """The number of the best loss, and the number of the last one that was looked at."""
+def gave_up(losses: Sequence[float], patience: int, margin: float = 0.0, last: bool = False) -> tuple[int, int]:
+    """The number of the best loss by then, and the number at which it gave up, or the last one."""
     best = 0
     for number, loss in enumerate(losses):
-        if loss < losses[best]:
+        if loss < losses[best] - margin or (last and loss == losses[best]):
             best = number
         elif number - best >= patience:
             return best, number
     return best, len(losses) - 1
 
 
-def _wrong_stop(given: Any, right: int, looked: int, losses: list[float], patience: int) -> str | None:
-    if given is None:
-        return "your function returned nothing: return the number of the best loss."
-    if isinstance(given, Tensor | np.generic) and np.ndim(given) == 0:
-        given = given.item()
-    if isinstance(given, bool) or not isinstance(given, int | float):
-        return f"the number of a loss is asked for, and yours is {_short(given)}."
-    if given == right and isinstance(given, int):
+def in_a_row(losses: Sequence[float], patience: int, forgets: bool = True) -> int:
+    """Counts losses above the one before; or all that are not below the best, in a row or not."""
+    best = worse = 0
+    for number in range(1, len(losses)):
+        if forgets:
+            worse = worse + 1 if losses[number] >= losses[number - 1] else 0
+        else:
+            worse += losses[number] >= losses[best]
+        best = number if losses[number] < losses[best] else best
+        if worse >= patience:
+            break
+    return best
+
+
+def draw_stop(yours: Any, expected: Any) -> None:
+    """Mark both choices on an axis of measurements."""
+    ax = plot.axes("The number that you return beside the right one", "number of the measurement", "", height=1.8)
+    for value, label, colour, marker in ((expected, "right", plot.GREEN, "o"), (yours, "yours", plot.RED, "x")):
+        ax.plot(plain(value).item(), 0, marker, color=colour, markersize=13, fillstyle="none", label=label)
+    ax.set_yticks([])
+    ax.legend(ncols=2)
+
+
+@exercise(
+    hints=(
+        "Which two things must you remember while you read the losses one after the other?",
+        "Keep the number of the best loss so far; you give up when the number you are at, minus it, reaches patience.",
+        "for number, loss in enumerate(losses): a lower loss is the best; else break if number - best >= patience",
+    ),
+    why="The fresh loss chooses the moment, so it is no longer quite fresh: a final claim needs a third text.",
+    cases=[
+        ([6.9, 5.0, 4.0, 4.2, 4.5, 4.9, 3.0], 2), ([6.9, 5.0, 5.2, 5.1, 4.0, 4.3, 4.4, 4.6], 3),
+        ([6.9, 5.0, 5.3, 5.4, 3.0, 2.0], 2), ([6.9, 5.0, 5.4, 5.3, 5.2, 4.0], 3), ([6.0, 5.0, 4.0, 3.0], 2),
+        ([6.0, 5.0, 5.5, 4.0, 4.5, 3.0], 2), ([3.0, 4.0, 5.0], 1), ([6.9, 5.0, 5.0, 5.0, 4.0], 2),
+        ([6.0, 5.0, 4.0, 4.5], 3), ([5.0, 4.999, 4.998], 2), ([6.0, 7.0, 5.0, 5.1, 4.0, 4.2, 3.0, 4.0], 2),
+        ([5.0, 5.0, 6.0, 6.5], 2),
+    ],
+    draw=draw_stop,
+    wrong={
+        "that is where you gave up. Return the best before it, whose weights are kept": lambda x, p: gave_up(x, p)[1],
+        "that is where you gave up, minus patience; a text may end before anybody gives up":
+            lambda x, p: gave_up(x, p)[1] - p,
+        "that is the loss itself: asked for is its number in the list": lambda x, p: x[gave_up(x, p)[0]],
+        "numbers count from 0": lambda x, p: gave_up(x, p)[0] + 1,
+        "that is the best of all, the future included. You may not look further than where you give up":
+            lambda x, p: int(np.argmin(x)),
+        "that gives up one measurement too early: `patience` in a row are allowed to be no better":
+            lambda x, p: gave_up(x, p - 1)[0],
+        "that gives up one measurement too late": lambda x, p: gave_up(x, p + 1)[0],
+        "each loss was compared with the one before it; compare it with the best so far": in_a_row,
+        "the count never starts anew: after a new best there are `patience` chances again":
+            lambda x, p: in_a_row(x, p, forgets=False),
+        "of equals the first is kept: not below the best is no improvement": lambda x, p: gave_up(x, p, last=True)[0],
+        "a small improvement is one too: compare the numbers as they are":
+            lambda x, p: gave_up(x, p, margin=0.01)[0],
+        "that is the last number where nobody gave up: return the best there too":
+            lambda x, p: gave_up(x, p)[0] if gave_up(x, p)[1] - gave_up(x, p)[0] >= p else len(x) - 1,
+        "that is the largest loss by then": lambda x, p: int(np.argmax(x[: gave_up(x, p)[1] + 1])),
+    },
+    also_right=[
+        lambda x, p: np.argmin(x[: gave_up(x, p)[1] + 1]),
+        lambda x, p: next((i for i in range(len(x)) if len(x) - i > p and min(x[i + 1 : i + p + 1]) >= x[i]
+                           and min(x[: i + 1]) == x[i]), int(np.argmin(x))),
+    ],
+    refused=[lambda x, p: gave_up([round(loss, 2) for loss in x], p)[0], lambda x, p: gave_up(x, 2)[0]],
+)
+def early_stop(losses: Sequence[float], patience: int) -> int:
+    best = 0
+    for number, loss in enumerate(losses):
+        if loss < losses[best]:
+            best = number
+        elif number - best >= patience:
+            break
+    return best
+
+
+def snapshot(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of all weights, which training does not change."""
+    return {name: weights.clone() for name, weights in model.state_dict().items()}
+
+
+def after_a_loop(
+    answer: Callable[..., Any], fresh_losses: Sequence[float], steps: int, every: int, patience: int
+) -> Any:
+    """What a training leaves behind whose loss on fresh text, after each number of updates, is laid down."""
+    model, optimizer = table(0.5)
+    texts = ["0121 2201", "1102 0021", "2211 0102", "1010 2121"]
+    stream = iter([pairs(texts[(number + steps) % len(texts)]) for number in range(3 * steps + 3)])
+    found = answer(model, optimizer, stream, lambda model: fresh_losses[optimizer.updates], steps, every, patience)
+    if found is None:
         return None
-    if isinstance(given, float):
-        return f"{given} is a loss; its number in the list is asked for, here {right}."
-    if given == looked and given != right:
-        return f"{given} is where you gave up. Return the best before it, number {right}: those weights are kept."
-    if not 0 <= given < len(losses):
-        return f"there is no loss number {given}: they count from 0 to {len(losses) - 1}."
-    if given == right + 1:
-        return f"you returned {given}, one more than {right}: numbers count from 0."
-    if given > looked:
-        return (
-            f"number {given} comes after you should have given up: numbers {right + 1} to {looked} are {patience} "
-            f"in a row not below {losses[right]}. The future may not be looked at."
-        )
-    if losses[given] > losses[right]:
-        return (
-            f"you returned {given}, but number {right} is better ({losses[right]} against {losses[given]}), and came "
-            f"before {patience} in a row were not below the best: each new best starts the count anew."
-        )
-    return f"you returned {given}, and the best that may be seen is number {right}; of equals, keep the first."
-
-
-def _draw_stop(plot: Any, losses: list[float], given: Any, right: int) -> None:
-    ax = plot.axes("Your choice beside the right one", "number of the measurement", "validation loss", height=2.6)
-    ax.plot(losses, "o-", color=plot.INK, markersize=4)
-    ax.plot(right, losses[right], "o", color=plot.GREEN, markersize=14, fillstyle="none", label="right")
-    if isinstance(given, int) and 0 <= given < len(losses):
-        ax.plot(given, losses[given], "x", color=plot.RED, markersize=12, label="yours")
-    ax.legend()
-
-
-# ---------------------------------------------------------------------------------------------------------
-# Counting steps
-# ---------------------------------------------------------------------------------------------------------
-
-
-@grader(
-    hint="first the batches of one epoch: examples / batch_size, rounded up, or down where the rest is dropped.",
-    why="Steps times seconds a step is the first thing to know of any training, before it is started.",
-)
-def count_steps(answer: Callable[..., Any]) -> str | None:
-    for examples, batch_size, epochs, drop_last in [
-        (10, 4, 1, False),
-        (10, 4, 3, False),
-        (10, 4, 3, True),
-        (12, 4, 2, False),
-        (12, 4, 2, True),
-        (3, 4, 5, False),
-    ]:
-        given = answer(examples, batch_size, epochs, drop_last)
-        full, rest = divmod(examples, batch_size)
-        right = (full if drop_last else full + bool(rest)) * epochs
-        if isinstance(given, int) and not isinstance(given, bool) and given == right:
-            continue
-        case = (
-            f"{examples} examples in batches of {batch_size}, {epochs} epochs, drop_last={drop_last}: "
-            f"{right} steps, and you said {_short(given)}."
-        )
-        return f"{case} {_why_steps(given, examples, batch_size, epochs, drop_last, right)}"
-    return None
-
-
-def _why_steps(given: Any, examples: int, batch_size: int, epochs: int, drop_last: bool, right: int) -> str:
-    if isinstance(given, bool) or not isinstance(given, int | float):
-        return "A number of steps is a whole number: return one."
-    if given == right:
-        return "A number of steps is a whole number: use // or math.ceil rather than /."
-    if given == examples / batch_size * epochs and given != int(given):
-        return "Nobody takes a part of a step: round the batches of an epoch, up, or down where the rest is dropped."
-    full, up = examples // batch_size, math.ceil(examples / batch_size)
-    if given == examples * epochs:
-        return "That counts examples; a step takes a whole batch of them."
-    if epochs > 1 and given in (full, up):
-        return "That is one epoch: multiply by the epochs."
-    if given == (full + 1) * epochs and examples % batch_size == 0:
-        return "There is no rest here, so no batch beyond the full ones."
-    if not drop_last and given == full * epochs:
-        return f"The last {examples % batch_size} examples of an epoch make a smaller batch, which is a step too."
-    if drop_last and given == up * epochs:
-        return "The rest of an epoch is dropped, so it makes no step."
-    if given in (math.ceil(examples * epochs / batch_size), examples * epochs // batch_size):
-        return "No batch reaches over the end of an epoch: round in each epoch, then multiply."
-    return "Count the batches of one epoch, then multiply by the epochs."
-
-
-# ---------------------------------------------------------------------------------------------------------
-# Momentum
-# ---------------------------------------------------------------------------------------------------------
-
-
-@grader(
-    hint="velocity = beta * velocity + gradient, then weight = weight − rate * velocity; return both.",
-    why="So does torch.optim.SGD(momentum=beta): where gradients agree, steps grow up to 1/(1 − beta) times.",
-)
-def momentum_step(answer: Callable[..., Any]) -> str | None:
-    weight, velocity, gradient, rate, beta = 1.0, 0.5, 2.0, 0.1, 0.9
-    given = answer(weight, velocity, gradient, rate, beta)
-    case = "With weight 1, velocity 0.5, gradient 2, rate 0.1 and beta 0.9"
-    if not isinstance(given, tuple | list) or len(given) != 2:
-        return f"{case}, your function returned {_short(given)}: return the new weight and the new velocity."
-    try:
-        pair = (float(given[0]), float(given[1]))
-    except (TypeError, ValueError):
-        return f"{case}, your function returned {_short(given)}, but two numbers are asked for."
-    if not _near(pair, _momentum(weight, velocity, gradient, rate, beta)):
-        return (
-            f"{case}, the new weight is 0.755 and the new velocity 2.45; yours are {pair[0]:.4g} and {pair[1]:.4g}. "
-            f"{_why_momentum(pair)}"
-        )
-    kept = torch.tensor([1.0, -2.0])
-    result = answer(kept, torch.zeros(2), torch.tensor([1.0, 4.0]), 0.5, 0.9)
-    if not torch.equal(kept, torch.tensor([1.0, -2.0])):
-        return "Your function changed the weight that it was given: write weight = weight − …, not weight -= …"
-    if not torch.allclose(torch.as_tensor(result[0]), torch.tensor([0.5, -4.0])):
-        return f"For the weights [1, −2] the result is [0.5, −4], and yours is {_short(result[0])}: each by itself."
-    for _ in range(2):
-        pair = answer(*pair, gradient, rate, 0.0)
-    if not _near((float(pair[0]), float(pair[1])), (0.755 - 0.4, 2.0)):
-        return "With beta = 0 nothing of the past is left, and this is plain SGD: weight − rate · gradient."
-    return None
-
-
-def _momentum(weight: float, velocity: float, gradient: float, rate: float, beta: float) -> tuple[float, float]:
-    velocity = beta * velocity + gradient
-    return weight - rate * velocity, velocity
-
-
-def _near(pair: tuple[float, float], right: tuple[float, float]) -> bool:
-    return all(math.isclose(a, b, rel_tol=1e-5, abs_tol=1e-7) for a, b in zip(pair, right, strict=True))
-
-
-def _why_momentum(pair: tuple[float, float]) -> str:
-    reasons = {
-        (2.45, 0.755): "They have changed places: first the weight.",
-        (1.245, 2.45): "The step goes up: subtract it.",
-        (0.95, 2.45): "The step used the old velocity: renew it first.",
-        (0.8, 2.45): "The step used the gradient alone: it goes along the velocity.",
-        (0.935, 0.65): "(1 − beta) · gradient makes it an average; torch's SGD adds the whole gradient.",
-        (0.355, 0.65): "(1 − beta) · gradient makes it an average; torch's SGD adds the whole gradient.",
-        (
-            0.35,
-            0.65,
-        ): "The rate stands in the velocity: then a new rate works late. torch's SGD keeps it in the step.",
-        (
-            0.77,
-            2.3,
-        ): "That is beta · gradient + velocity: beta shortens the old velocity, not the new gradient.",
-        (0.75, 2.5): "Nothing was forgotten: the old velocity counts beta times.",
-        (
-            0.5795,
-            2.45,
-        ): "That is Nesterov's momentum, which looks one step ahead; here the plain one is asked for.",
-        (0.8, 2.0): "That is plain SGD: the old velocity is missing.",
+    losses, measured = found
+    return {
+        "the measured losses": written([float(loss) for loss in measured]),
+        "the number of training losses": len(losses), "the training losses": padded(losses, steps), **rows(model),
     }
-    return next(
-        (reason for known, reason in reasons.items() if _near(pair, known)),
-        "velocity = beta · velocity + gradient.",
-    )
 
 
-# ---------------------------------------------------------------------------------------------------------
-# Unigram
-# ---------------------------------------------------------------------------------------------------------
+def told(value: dict[str, Any], expected: dict[str, Any], *settings: Any) -> str:
+    """How a difference between two trainings reads."""
+    key = next(key for key in expected if not same(plain(value[key]), plain(expected[key])))
+    yours, right = value[key], expected[key]
+    if key == "the training losses":
+        step = int(((yours - right).abs() > 1e-4).nonzero()[0])
+        key, yours, right = f"the loss of step {step + 1}", yours[step], right[step]
+    if not isinstance(yours, str):
+        yours, right = apart(yours, right)
+    return "with steps = {1}, every = {2} and patience = {3}: ".format(*settings) + f"{key}: {yours}, expected {right}"
 
 
-@grader(
-    hint="counts of the training ids, 1 added to each, divided by their sum; then the mean of −ln over the fresh.",
-    why="A rung that needs no model: a training that is not below it has learned less than a table of counts.",
+def loop_with(
+    first: bool = True, early: int = 0, better: Callable[[float, list[float]], bool] = lambda new, old: new < min(old),
+    is_over: Callable[..., bool] = lambda since, step, every, patience: since >= patience, back: bool = True,
+    step_of: Callable[..., float] = one_step, longer: int = 0,
+) -> Callable[..., Any]:
+    """A training loop with one thing in it otherwise than it should be."""
+
+    def answer(
+        model: nn.Module, optimizer: Any, stream: Iterator[Batch], measure: Any, steps: int, every: int, patience: int
+    ) -> tuple[list[float], list[float]]:
+        losses: list[float] = []
+        measured = [measure(model)] if first else []
+        kept, since = snapshot(model), 0
+        for step in range(1, steps + 1 + longer):
+            if early and (step - 1) % every == 0 and step > 1:
+                measured.append(measure(model))
+            losses.append(step_of(model, optimizer, *next(stream)))
+            if not early and step % every == 0:
+                now = measure(model)
+                since = 0 if not measured or better(now, measured) else since + 1
+                kept = kept if since else snapshot(model)
+                measured.append(now)
+                if is_over(since, step, every, patience):
+                    break
+        if back:
+            model.load_state_dict(kept)
+        return losses, measured
+
+    return answer
+
+
+def never(*_: Any) -> bool:
+    return False
+
+
+RISING = [6.9, 6.5, 6.0, 5.5, 5.0, 5.1, 5.2, 5.1, 5.3, 5.2, 5.4, 5.5, 5.6, 5.7, 5.8, 5.9, 6.0, 6.1, 6.2]
+FRESH = [6.9, 6.5, 6.0, 5.5, 5.0, 5.2, 5.3, 4.8, 5.1, 5.0, 4.9, 5.6, 6.1, 6.0, 3.0, 2.0, 1.0, 3.0, 2.5, 2.0]
+
+
+@exercise(
+    hints=(
+        "Three things are kept while the loop runs: which? And what is done with one of them when it has ended?",
+        "After every `every` steps: measure; if it is the lowest take a snapshot, else ask whether it is enough.",
+        "if measured[-1] < measured[best]: best = len(measured) - 1, and a snapshot; "
+        "elif len(measured) - 1 - best >= patience: break. After the loop: model.load_state_dict(kept).",
+    ),
+    why="Whoever trains a model for weeks runs this loop; the rest of their program is plumbing around it.",
+    cases=[
+        (RISING, 16, 2, 2), (FRESH, 16, 2, 2), (FRESH, 7, 2, 3), (FRESH, 12, 3, 1),
+        ([6.0, 5.0, 5.0, 5.0, 4.0, 3.0], 5, 1, 2),
+        ([6.0, 5.0, 5.5, 4.0, 4.5, 4.6, 3.0, 2.0], 7, 1, 2), ([6.0, 7.0, 6.5, 6.6, 6.7, 2.0, 1.0], 6, 1, 4),
+        ([5.0, 6.0, 4.0, 4.5, 3.5, 3.6, 3.7, 1.0, 1.0], 8, 1, 2),
+    ],
+    drive=after_a_loop,
+    given=lambda fresh_losses, steps, every, patience: (
+        f"with steps = {steps}, every = {every} and patience = {patience}"
+    ),
+    shown=told,
+    wrong={
+        "the weights are those of the end, not the best: load the best back; and a state dict that was not copied "
+        "goes on changing": loop_with(back=False),
+        "it never gives up": loop_with(is_over=never),
+        "it gives up one measurement too early":
+            loop_with(is_over=lambda since, step, every, patience: since >= patience - 1),
+        "it gives up one measurement too late":
+            loop_with(is_over=lambda since, step, every, patience: since > patience),
+        "it gives up at the first that is no better, whatever the patience":
+            loop_with(is_over=lambda since, *_: since > 0),
+        "patience counts measurements, not steps": loop_with(is_over=lambda since, step, every, p: since * every >= p),
+        "each measurement was compared with the one before; compare it with the best so far":
+            loop_with(better=lambda new, old: new < old[-1]),
+        "of equals the first is kept: not below the best is no improvement":
+            loop_with(better=lambda new, old: new <= min(old)),
+        "the highest was taken for the best": loop_with(better=lambda new, old: new > max(old)),
+        "the measurement before the first step is missing: it says where the training began": loop_with(first=False),
+        "it ends one step too late": loop_with(longer=1),
+        "it ends one step too early: after the last one there is a measurement too": loop_with(longer=-1),
+        "the gradients add up from step to step: use training_step": loop_with(step_of=step_with("backward step")),
+        "the weights never moved": loop_with(step_of=step_with("zero_grad backward"), back=False),
+        "the two lists have changed places: first the training losses": lambda *a: loop_with()(*a)[::-1],
+    },
+    also_right=[
+        loop_with(), loop_with(is_over=lambda since, step, every, patience: since == patience),
+        lambda *a: list(loop_with(step_of=step_with(said=lambda loss, *_: loss))(*a)),
+    ],
+    refused=[lambda *a: loop_with()(*a)[0], lambda *a: (*loop_with()(*a), 0), loop_with(early=1)],
 )
-def unigram_loss(answer: Callable[..., Any]) -> str | None:
-    for training, fresh, size in [([0, 0, 0, 1], [0, 0, 1], 2), ([3, 1, 3, 2, 3], [3, 3, 0, 1], 5)]:
-        given = answer(list(training), list(fresh), size)
-        if isinstance(given, Tensor | np.generic) and np.ndim(given) == 0:
-            given = given.item()
-        case = f"With training_ids = {training}, fresh_ids = {fresh} and vocab_size = {size}"
-        if isinstance(given, bool) or not isinstance(given, int | float):
-            return f"{case}, one number is asked for, and yours is {_short(given)}."
-        right = _unigram(training, fresh, size)
-        if not math.isclose(given, right, rel_tol=1e-5):
-            reason = _why_unigram(given, training, fresh, size)
-            return f"{case}, the loss is {right:.4f}, and yours is {given:.4f}. {reason}"
-    return None
+def training_loop(
+    model: nn.Module, optimizer: torch.optim.Optimizer, stream: Iterator[Batch], measure: Callable[[nn.Module], float],
+    steps: int, every: int, patience: int,
+) -> tuple[list[float], list[float]]:
+    losses, measured = [], [measure(model)]
+    best, kept = 0, snapshot(model)
+    for step in range(1, steps + 1):
+        inputs, targets = next(stream)
+        losses.append(one_step(model, optimizer, inputs, targets))
+        if step % every == 0:
+            measured.append(measure(model))
+            if measured[-1] < measured[best]:
+                best, kept = len(measured) - 1, snapshot(model)
+            elif len(measured) - 1 - best >= patience:
+                break
+    model.load_state_dict(kept)
+    return losses, measured
 
 
-def _unigram(training: list[int], fresh: list[int], size: int, imagined: float = 1.0) -> float:
-    counts = np.bincount(training, minlength=size) + imagined
-    return float(-np.log(counts / counts.sum())[fresh].mean())
+def up(a: int, b: int) -> int:
+    return -(-a // b)
 
 
-def _why_unigram(given: float, training: list[int], fresh: list[int], size: int) -> str:
-    right, tokens = _unigram(training, fresh, size), len(fresh)
-    counts = np.bincount(training, minlength=size) + 1
-    shares = counts / counts.sum()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        guesses = {
-            right / math.log(2): "That is in bits: use the natural logarithm.",
-            right / math.log(10): "That is a logarithm to base 10: use the natural one.",
-            -right: "A surprise is −ln p: the sign is missing.",
-            right * tokens: "That is the sum over the fresh tokens: take the mean.",
-            math.exp(right): "That is the perplexity, e to the loss.",
-            float(-(shares * np.log(shares)).sum()): "That weighs each token by its share in the training text: "
-            "take the mean over the fresh tokens.",
-            float(-np.log(shares).mean()): "That is the mean over the vocabulary: take it over the fresh tokens.",
-            float(-np.log(shares[fresh].mean())): "That is −ln of the mean probability; the loss is the mean of −ln.",
-            _unigram(fresh, fresh, size): "The counts are of the fresh text itself, which may only be tested on.",
-            float(
-                -np.log(counts / len(training))[fresh].mean()
-            ): "The shares do not add up to 1: divide by the sum of the counts with the ones added.",
-            _unigram(training, fresh, size, 0.0): "Add 1 to each count, or an unseen token costs infinity.",
-        }
-    if given == math.inf:
-        return "A token that was never counted got probability 0: add 1 to each count."
-    return next(
-        (reason for loss, reason in guesses.items() if math.isclose(given, loss, rel_tol=1e-5)),
-        "It is the mean of −ln(share) over the fresh tokens, each count with 1 added.",
-    )
+@exercise(
+    hints=(
+        "How many batches does ONE epoch have, and what becomes of the rest?",
+        "examples / batch_size, rounded up, or down where the rest is dropped; then times the epochs.",
+        "full, rest = divmod(examples, batch_size); one more batch if there is a rest and it is not dropped.",
+    ),
+    why="Steps times seconds a step is the first thing to know of any training, before it is started.",
+    cases=[
+        (10, 4, 1, False), (10, 4, 3, False), (10, 4, 3, True), (12, 4, 2, False), (12, 4, 2, True), (3, 4, 5, False),
+        (3, 4, 5, True), (17, 5, 2, False), (323, 32, 100, False), (9, 4, 2, False),
+    ],
+    wrong={
+        "nobody takes a part of a step: round the batches of an epoch, up, or down where the rest is dropped":
+            lambda n, b, e, drop: n / b * e,
+        "that counts examples; a step takes a whole batch of them": lambda n, b, e, drop: n * e,
+        "that is one epoch: multiply by the epochs": lambda n, b, e, drop: n // b if drop else up(n, b),
+        "where nothing is left over there is no batch beyond the full ones":
+            lambda n, b, e, drop: (n // b + (not drop)) * e,
+        "the last examples of an epoch make a smaller batch, which is a step too, unless it is dropped":
+            lambda n, b, e, drop: n // b * e,
+        "with drop_last the rest of an epoch is dropped, so it makes no step": lambda n, b, e, drop: up(n, b) * e,
+        "drop_last is turned round: True drops the smaller batch":
+            lambda n, b, e, drop: (up(n, b) if drop else n // b) * e,
+        "no batch reaches over the end of an epoch: round in each epoch, then multiply":
+            lambda n, b, e, drop: n * e // b if drop else up(n * e, b),
+        "round() goes to the nearest, up or down: decide by drop_last": lambda n, b, e, drop: round(n / b) * e,
+        "an epoch has at least one batch only if the small one is not dropped":
+            lambda n, b, e, drop: (max(1, n // b) if drop else up(n, b)) * e,
+    },
+    also_right=[
+        lambda n, b, e, drop: sum(len(range(0, n - (b - 1) * drop, b)) for _ in range(e)),
+        lambda n, b, e, drop: e * int(math.floor(n / b) if drop else math.ceil(n / b)),
+    ],
+)
+def count_steps(examples: int, batch_size: int, epochs: int, drop_last: bool) -> int:
+    full, rest = divmod(examples, batch_size)
+    if rest > 0 and not drop_last:
+        full = full + 1
+    return full * epochs
 
 
-def _plain(windows: Any) -> Any:
-    return windows.tolist() if isinstance(windows, Tensor | np.ndarray) else windows
+@exercise(
+    hints=(
+        "Which of the two is renewed first, and which of them does the step go along?",
+        "The old velocity counts beta times, and the whole gradient is added; the step is rate times the new velocity.",
+        "velocity = beta * velocity + gradient, then weight = weight - rate * velocity; return both.",
+    ),
+    why="So does torch.optim.SGD(momentum=beta): where gradients agree, steps grow up to 1/(1 − beta) times.",
+    cases=[
+        (1.0, 0.5, 2.0, 0.1, 0.9), (1.0, 0.5, 2.0, 0.3, 0.9), (3.0, 2.0, -1.0, 0.2, 0.0),
+        (torch.tensor([1.0, -2.0]), torch.tensor([0.4, 0.3]), torch.tensor([1.0, 4.0]), 0.5, 0.6),
+    ],
+    wrong={
+        "they have changed places: first the weight": lambda w, v, g, r, b: (b * v + g, w - r * (b * v + g)),
+        "the step goes up: subtract it": lambda w, v, g, r, b: (w + r * (b * v + g), b * v + g),
+        "the step used the old velocity: renew it first": lambda w, v, g, r, b: (w - r * v, b * v + g),
+        "the step used the gradient alone: it goes along the velocity": lambda w, v, g, r, b: (w - r * g, b * v + g),
+        "(1 − beta) · gradient makes it an average; here the whole gradient is added":
+            lambda w, v, g, r, b: (w - r * (b * v + (1 - b) * g), b * v + (1 - b) * g),
+        "the rate stands in the velocity: then a new rate works late. Keep it in the step":
+            lambda w, v, g, r, b: (w - (b * v + r * g), b * v + r * g),
+        "beta shortens the old velocity, not the new gradient": lambda w, v, g, r, b: (w - r * (v + b * g), v + b * g),
+        "nothing was forgotten: the old velocity counts beta times": lambda w, v, g, r, b: (w - r * (v + g), v + g),
+        "that is Nesterov's momentum, which looks one step ahead; here the plain one is asked for":
+            lambda w, v, g, r, b: (w - r * (g + b * (b * v + g)), b * v + g),
+        "that is plain SGD: the old velocity is missing": lambda w, v, g, r, b: (w - r * g, g),
+        "the velocity is right; the step forgot the rate": lambda w, v, g, r, b: (w - (b * v + g), b * v + g),
+        "the velocity is right; beta belongs to the velocity, not to the weight":
+            lambda w, v, g, r, b: (b * w - r * (b * v + g), b * v + g),
+        "the velocity is right; the weight also moved by rate · gradient, which is in the velocity already":
+            lambda w, v, g, r, b: (w - r * (b * v + g) - r * g, b * v + g),
+    },
+    also_right=[
+        lambda w, v, g, r, b: [w - r * b * v - r * g, g + v * b],
+        lambda w, v, g, r, b: tuple(torch.as_tensor(x) for x in (w - r * (b * v + g), b * v + g)),
+    ],
+    refused=[lambda w, v, g, r, b: w - r * (b * v + g), lambda w, v, g, r, b: (w - 0.1 * (b * v + g), b * v + g)],
+)
+def momentum_step(weight: Any, velocity: Any, gradient: Any, rate: float, beta: float) -> tuple[Any, Any]:
+    velocity = beta * velocity + gradient
+    weight = weight - rate * velocity
+    return weight, velocity
 
 
-def _short(value: Any) -> str:
-    words = repr(value)
-    return words if len(words) <= 80 else f"{words[:77]}..."
+def shares(ids: Ids, size: int, imagined: float = 1.0) -> np.ndarray:
+    counts = np.bincount(ids, minlength=size) + imagined
+    return counts / counts.sum()
+
+
+def surprise(p: np.ndarray) -> float:
+    with np.errstate(divide="ignore"):
+        return float(-np.log(p).mean())
+
+
+@exercise(
+    hints=(
+        "Which text is counted, and over which tokens is the mean taken?",
+        "Count the training ids, add 1 to each of vocab_size counts, divide by their sum; look the fresh ids up.",
+        "counts = [1] * vocab_size; + 1 for each training id; then the mean of -math.log(counts[i] / sum(counts)).",
+    ),
+    why="A rung that needs no model: a training that is not below it has learned less than a table of counts.",
+    cases=[
+        ([0, 0, 0, 1], [0, 0, 1], 2), ([3, 1, 3, 2, 3], [3, 3, 0, 1], 5),
+        ([1, 1, 2, 0, 1, 1], [2, 2, 1, 1, 1, 0, 2], 4), ([3, 1, 3, 2, 3], [3, 3, 0, 1], 6),
+    ],
+    wrong={
+        "that is in bits: use the natural logarithm":
+            lambda ids, fresh, V: surprise(shares(ids, V)[fresh]) / math.log(2),
+        "that is a logarithm to base 10: use the natural one":
+            lambda ids, fresh, V: surprise(shares(ids, V)[fresh]) / math.log(10),
+        "a surprise is −ln p: the minus is missing": lambda ids, fresh, V: -surprise(shares(ids, V)[fresh]),
+        "that is the sum over the fresh tokens: take the mean":
+            lambda ids, fresh, V: surprise(shares(ids, V)[fresh]) * len(fresh),
+        "that is the perplexity, e to the loss": lambda ids, fresh, V: math.exp(surprise(shares(ids, V)[fresh])),
+        "each token was weighed by its share in the training text: take the mean over the fresh tokens":
+            lambda ids, fresh, V: float(-(shares(ids, V) * np.log(shares(ids, V))).sum()),
+        "that is the mean over the training tokens: take it over the fresh ones":
+            lambda ids, fresh, V: surprise(shares(ids, V)[ids]),
+        "that is the mean over the vocabulary: take it over the fresh tokens":
+            lambda ids, fresh, V: surprise(shares(ids, V)),
+        "each fresh token was counted once: one that comes again costs again":
+            lambda ids, fresh, V: surprise(shares(ids, V)[sorted(set(fresh))]),
+        "that is −ln of the mean probability; the loss is the mean of −ln":
+            lambda ids, fresh, V: float(-np.log(shares(ids, V)[fresh].mean())),
+        "that is the mean probability: its surprise is asked for": lambda ids, fresh, V: shares(ids, V)[fresh].mean(),
+        "the counts are of the fresh text itself, which may only be tested on":
+            lambda ids, fresh, V: surprise(shares(fresh, V)[fresh]),
+        "the fresh text was counted too, and it may only be tested on":
+            lambda ids, fresh, V: surprise(shares([*ids, *fresh], V)[fresh]),
+        "the shares do not add up to 1: divide by the sum of the counts, with the ones that were added":
+            lambda ids, fresh, V: surprise(shares(ids, V)[fresh] * (len(ids) + V) / len(ids)),
+        "1 is missing from each count, so that an unseen token has probability 0":
+            lambda ids, fresh, V: surprise(shares(ids, V, 0)[fresh]),
+    },
+    also_right=[lambda ids, fresh, V: -torch.tensor(shares(ids, V)).log()[fresh].mean()],
+    refused=[lambda ids, fresh, V: round(surprise(shares(ids, V)[fresh]), 2)],
+)
+def unigram_loss(training_ids: Ids, fresh_ids: Ids, vocab_size: int) -> float:
+    counts = [1] * vocab_size
+    for token in training_ids:
+        counts[token] = counts[token] + 1
+    surprises = []
+    for token in fresh_ids:
+        surprises.append(-math.log(counts[token] / sum(counts)))
+    return sum(surprises) / len(surprises)

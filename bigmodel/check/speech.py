@@ -52,8 +52,10 @@ SAY = {
     "ours": "the package's, as yours has not passed yet",
     # Building
     "not a module": "{given}your class made {value}, expected an nn.Module.",
-    "parameters": "{given}your module has the parameters {value}, expected {expected}: their names may differ, their "
-    "shapes not. Are all layers set as attributes in __init__, after super().__init__()?",
+    "parameters": "{given}your module's parameters are not those expected: missing {missing}; too many {more}. Every "
+    "layer is to be an attribute, set in __init__ after super().__init__().",
+    "name": "{given}your module has no {expected}, of that name and of the shape expected: weights will be carried "
+    "over by name, so give its parts the names that the exercise asks for.",
     "no gradient": "{given}the outputs are right, but no gradient reaches {value}: is something detached, turned "
     "into numbers, or computed under no_grad?",
     "gradients": "{given}the outputs are right, the gradients are not, that of {value} first: is something detached?",

@@ -319,7 +319,7 @@ def given_learn(pieces: Pieces, n: int) -> str:
         "ranked = [(-times, age[left], age[right], left, right) for each pair]; min(ranked) ends with the pair. Then "
         "age[left + right] = len(age), and pieces = [(merge(tokens, pair), times) for tokens, times in pieces].",
     ),
-    why="These lines, run on the whole internet, made the vocabulary of every large model of today.",
+    why="These lines, run on far more text, made the vocabularies of GPT, Llama and Qwen.",
     cases=[
         (SHELLS, 3),
         (SHELLS, 8),
@@ -462,7 +462,7 @@ def given_encode(piece: bytes, merges: list[Pair]) -> str:
         "Begin with single bytes. The merge that was learned first goes first, wherever it stands, then the second …",
         "tokens = [bytes([byte]) for byte in piece], then for each pair of merges tokens = merge(tokens, pair).",
     ),
-    why="So encodes every large model: when a merge was learned decides, not where its pair stands.",
+    why="So do GPT, Llama and Qwen: when a merge was learned decides, not where its pair stands.",
     cases=[
         (b"she", [(b"h", b"e"), (b"s", b"h"), (b"s", b"he")]),
         (b"key", []),

@@ -1,352 +1,563 @@
-"""Graders of notebook 09: the residual step, parameters, the learning rate, FLOPs, valid stories, the copying head."""
+"""The exercises of notebook 09: norm, feed-forward network, block, Decoder; parameters, promise, rate, FLOPs, head."""
 
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from bigmodel import plot
-from bigmodel.check.grader import grader
+from bigmodel import decoder, plot
+from bigmodel.attention import causal_mask, cos_sin
+from bigmodel.check.building import building
+from bigmodel.check.engine import exercise
+from bigmodel.decoder import Config
 
-Function = Callable[[Tensor], Tensor]
+Pairs = Sequence[tuple[int, int]]
 
 
-@grader(
-    hint="normalise x, hand that to the step, and add the result to the x that you began with.",
-    why="What is added can be undone by nothing that comes after: every block can still read the token itself.",
+def random(*shape: int) -> Tensor:
+    """Numbers that are the same each time, and whose mean is not 0."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0)) + 0.5
+
+
+# One mistake, one line or two.
+# fmt: off
+def normed(x: Tensor, dim: int = -1, eps: float = 1e-5, unbiased: bool = False) -> Tensor:
+    """The mean subtracted, then divided by the standard deviation."""
+    return (x - x.mean(dim, True)) / (x.var(dim, unbiased=unbiased, keepdim=True) + eps).sqrt()
+
+
+@exercise(
+    hints=(
+        "What has to be subtracted so that the numbers of a vector have the mean 0, and what is then their size?",
+        "Each vector by itself: x.mean(-1, keepdim=True), subtract; the mean of the squares; plus eps; its root.",
+        "centred = x − mean; centred / (centred.square().mean(-1, keepdim=True) + 1e-5).sqrt(), times weight.",
+    ),
+    why="Whatever has piled up in the stream, each step now reads numbers of one size.",
+    cases=[
+        (torch.tensor([2.0, 4.0, 6.0, 8.0]), torch.ones(4)),
+        (torch.tensor([2.0, 4.0, 6.0, 8.0]), torch.tensor([1.0, 2.0, 0.5, -1.0])),
+        (random(2, 3, 4), torch.tensor([0.5, 1.0, 1.5, 2.0])),
+        (0.004 * random(3, 2), torch.tensor([1.0, 3.0])),
+        (torch.full((2, 2), 7.0), torch.tensor([1.0, 3.0])),
+    ],
+    wrong={
+        "the mean was not subtracted; without that it is an RMSNorm": lambda x, w: F.rms_norm(x, x.shape[-1:], w, 1e-5),
+        "the mean was subtracted, and nothing divided": lambda x, w: (x - x.mean(-1, True)) * w,
+        "that is divided by the variance: by its root":
+            lambda x, w: normed(x) * w / (x.var(-1, False, keepdim=True) + 1e-5).sqrt(),
+        "the weight was forgotten": lambda x, w: normed(x),
+        "the weight was added: multiply": lambda x, w: normed(x) + w,
+        "the squares were divided by C − 1, as torch's std and var do: their mean divides by C":
+            lambda x, w: normed(x, unbiased=True) * w,
+        "that is the mean of all vectors together. Each has its own: mean(-1, keepdim=True)":
+            lambda x, w: (x - x.mean()) / ((x - x.mean()).square().mean() + 1e-5).sqrt() * w,
+        "the mean goes along the last dimension, -1: the components of one vector": lambda x, w: normed(x, 0) * w,
+        "the root came before eps was added: it belongs under the root":
+            lambda x, w: (x - x.mean(-1, True)) / (x.std(-1, unbiased=False, keepdim=True) + 1e-5) * w,
+        "0 / 0 where all components are equal: eps keeps the root above 0": lambda x, w: normed(x, eps=0) * w,
+        "the weight came before the norm, which takes it out again in part: after it": lambda x, w: normed(x * w),
+    },
+    also_right=[
+        lambda x, w: F.layer_norm(x, x.shape[-1:], w),
+        lambda x, w: normed(x) * w,
+    ],
+    refused=[lambda x, w: normed(x, eps=0.1) * w, lambda x, w: normed(x).tolist()[0]],
 )
-def residual(answer: Callable[[Tensor, Function, Function], Tensor]) -> str | None:
-    x = torch.tensor([[1.0, 2.0, 4.0]])  # (1, 3)
-    given = x.clone()
-    value = answer(given, _double, _by_largest)
-    if (wrong := _not_of_shape(value, (1, 3), "the shape of x")) is not None:
-        return wrong
-    if not torch.equal(given, x):
-        return "x was changed in place, but others still need it, autograd among them. Write x + …, not x += …."
-    expected = x + _double(_by_largest(x))
-    mistakes = {
-        "nothing was added to x, so the step replaces what it read": _double(_by_largest(x)),
-        "the step read x itself. Normalise what it reads: step(norm(x))": x + _double(x),
-        "that is post-norm, as in the paper of 2017: the norm came after the sum, and stands in the way of x itself": (
-            _by_largest(x + _double(x))
-        ),
-        "the norm was applied to the sum as well. x itself passes untouched": _by_largest(expected),
-        "the norm came after the step. It belongs before it: step(norm(x))": x + _by_largest(_double(x)),
-        "the normalised x was passed on instead of x itself: add to x": _by_largest(x) + _double(_by_largest(x)),
-        "x was passed on without what the step adds": x,
-        "the step was subtracted: add it": x - _double(_by_largest(x)),
-    }
-    given_as = "for x = (1, 2, 4), a norm that divides by the largest, and a step that doubles and adds 1,"
-    shown = f"{given_as} your answer is {_row(value)}"
-    for sentence, wrong_value in mistakes.items():
-        if _close(value, wrong_value) and not _close(value, expected):
-            return f"{shown}, expected {_row(expected)}: {sentence}."
-    if not _close(value, expected):
-        return f"{shown}, expected {_row(expected)}: x + step(norm(x))."
-    return None
+def layer_norm(x: Tensor, weight: Tensor) -> Tensor:
+    centred = x - x.mean(-1, keepdim=True)
+    variance = centred.square().mean(-1, keepdim=True)
+    return weight * centred / (variance + 1e-5).sqrt()
 
 
-@grader(
-    hint="a matrix from a to b numbers has a · b weights: how many stand in a block, and how many outside?",
+def made(parent: Any, forward: Callable[..., Tensor], change: Callable[[Any], None] | None = None) -> Any:
+    """A class like its parent, but for its forward, and for what is done to it when it is made."""
+
+    def start(self: Any, *arguments: Any) -> None:
+        parent.__init__(self, *arguments)
+        if change is not None:
+            change(self)
+
+    return type(parent.__name__, (parent,), {"__init__": start, "forward": forward})
+
+
+def set_to(**layers: Callable[[Any], Any]) -> Callable[[Any], None]:
+    """Put other layers into a module."""
+
+    def change(self: Any) -> None:
+        for name, layer in layers.items():
+            setattr(self, name, layer(self))
+
+    return change
+
+
+class _FeedForward(nn.Module):
+    """The right one, to be spoiled."""
+
+    def __init__(self, n_embd: int, hidden: int = 4, bias: bool = False) -> None:
+        super().__init__()
+        self.up = nn.Linear(n_embd, hidden * n_embd, bias=bias)
+        self.down = nn.Linear(hidden * n_embd, n_embd, bias=bias)
+
+
+def gelu(x: Tensor) -> Tensor:
+    return F.gelu(x, approximate="tanh")
+
+
+@building(
+    hints=(
+        "How many numbers go into the first layer, how many come out, and what stands between the two?",
+        "In __init__ two layers, self.up from C to 4C and self.down back, without biases; in forward up, GELU, down.",
+        'self.up = nn.Linear(n_embd, 4 * n_embd, bias=False), and self.down(F.gelu(self.up(x), approximate="tanh")).',
+    ),
+    why="That is BigModel, once more, at every position: two thirds of a block's weights stand in it.",
+    by_name=True,
+    build=[((2,), lambda: (random(2, 3, 2),)), ((3,), lambda: (random(1, 2, 3),))],
+    wrong={
+        "between the two layers nothing bends, so they are one linear layer: GELU":
+            made(_FeedForward, lambda self, x: self.down(self.up(x))),
+        "that is a ReLU: the corner is to be rounded off, F.gelu":
+            made(_FeedForward, lambda self, x: self.down(self.up(x).relu())),
+        'that is the exact GELU; GPT-2\'s, which we take, is approximate="tanh"':
+            made(_FeedForward, lambda self, x: self.down(F.gelu(self.up(x)))),
+        "the GELU came after the second layer: it belongs between them":
+            made(_FeedForward, lambda self, x: gelu(self.down(self.up(x)))),
+        "a GELU came before the first layer as well":
+            made(_FeedForward, lambda self, x: self.down(gelu(self.up(gelu(x))))),
+        "a GELU came after the second layer as well":
+            made(_FeedForward, lambda self, x: gelu(self.down(gelu(self.up(x))))),
+        "x was added here: the block will do that": made(_FeedForward, lambda self, x: x + self.down(gelu(self.up(x)))),
+        "the layers are to have no biases: bias=False": lambda n_embd: _FeedForward(n_embd, bias=True),
+        "the hidden layer has 4 · n_embd numbers": lambda n_embd: _FeedForward(n_embd, hidden=1),
+    },
+    also_right=[lambda n_embd: decoder.FeedForward(n_embd, 4 * n_embd, False)],
+)
+class FeedForward(nn.Module):
+    """C → 4C → C, at each position by itself."""
+
+    def __init__(self, n_embd: int) -> None:
+        super().__init__()
+        self.up = nn.Linear(n_embd, 4 * n_embd, bias=False)
+        self.down = nn.Linear(4 * n_embd, n_embd, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(F.gelu(self.up(x), approximate="tanh"))
+
+
+def small(n_layer: int = 2, n_head: int = 2, n_embd: int = 4) -> Config:
+    return Config(5, 8, n_layer, n_head, n_embd)
+
+
+def around(config: Config, T: int) -> tuple[Tensor, Any]:
+    """The mask and the rotation of T positions."""
+    return causal_mask(T), cos_sin(torch.arange(T), config.n_embd // config.n_head)
+
+
+def block_of(forward: Callable[..., Tensor]) -> Any:
+    """A block with another forward, of x, its attention, and the rest."""
+    return made(decoder.Block, lambda self, x, mask, rotation: forward(
+        x, lambda y: self.attention(y, mask, rotation), self.feed_forward, self.attention_norm, self.feed_forward_norm
+    ))
+
+
+def unmasked(self: Any, x: Tensor, mask: Tensor, rotation: Any) -> Tensor:
+    return decoder.Block.forward(self, x, torch.ones_like(mask), rotation)
+
+
+def unturned(self: Any, x: Tensor, mask: Tensor, rotation: Any) -> Tensor:
+    return decoder.Block.forward(self, x, mask, None)
+
+
+@building(
+    hints=(
+        "Two steps: what does each read, and what becomes of that which it computed?",
+        "Each reads a norm of x, and what it returns is added to x. The second step's x is the sum of the first.",
+        "x = x + self.attention(self.attention_norm(x), mask, rotation), and then the same with feed_forward.",
+    ),
+    why="What is added leaves x in the sum: a straight way up for the token, and down for the gradient.",
+    by_name=True,
+    causal=True,
+    build=[
+        ((small(),), lambda: (random(2, 3, 4), *around(small(), 3))),
+        ((small(1, 1, 2),), lambda: (random(1, 4, 2), *around(small(1, 1, 2), 4))),
+    ],
+    given=lambda arguments, inputs: f"for a Block of C = {arguments[0].n_embd} and x of shape {tuple(inputs[0].shape)}",
+    wrong={
+        "nothing is added, so the steps replace what they read": block_of(lambda x, a, f, m, n: f(n(a(m(x))))),
+        "the second step is not added: it replaces x": block_of(lambda x, a, f, m, n: f(n(x + a(m(x))))),
+        "the first step is not added: it replaces x": block_of(lambda x, a, f, m, n: a(m(x)) + f(n(a(m(x))))),
+        "the steps read x itself: let each read its norm of x": block_of(lambda x, a, f, m, n: x + a(x) + f(x + a(x))),
+        "that is post-norm, as in the paper of 2017: the norms come after the sums and stand in the way of x itself":
+            block_of(lambda x, a, f, m, n: n(m(x + a(x)) + f(m(x + a(x))))),
+        "the norms come after the steps: each belongs before its own":
+            block_of(lambda x, a, f, m, n: x + m(a(x)) + n(f(x + m(a(x))))),
+        "both steps read the same x: the second must read the sum that the first has made":
+            block_of(lambda x, a, f, m, n: x + a(m(x)) + f(n(x))),
+        "the normalised x is passed on instead of x itself": block_of(lambda x, a, f, m, n: (
+            m(x) + a(m(x)) + f(n(m(x) + a(m(x)))))),
+        "attention comes first, then the feed-forward network": block_of(lambda x, a, f, m, n: (
+            x + f(n(x)) + a(m(x + f(n(x)))))),
+        "the two norms are exchanged": block_of(lambda x, a, f, m, n: x + a(n(x)) + f(m(x + a(n(x))))),
+        "one norm is used twice, the other never": block_of(lambda x, a, f, m, n: x + a(m(x)) + f(m(x + a(m(x))))),
+        "the norm is applied twice": block_of(lambda x, a, f, m, n: x + a(m(m(x))) + f(n(n(x + a(m(m(x))))))),
+        "the mask is not handed to the attention": made(decoder.Block, unmasked),
+        "the rotation is not handed to the attention, so it does not see the order of words":
+            made(decoder.Block, unturned),
+        "there are two norms, each with weights of its own": made(
+            decoder.Block, decoder.Block.forward, set_to(feed_forward_norm=lambda self: self.attention_norm)),
+    },
+    also_right=[decoder.Block],
+)
+class Block(decoder.Block):
+    """The package's own: attention and a feed-forward network, each added to the stream behind a norm."""
+
+
+def decoder_of(forward: Callable[..., Tensor], change: Callable[[Any], None] | None = None) -> Any:
+    """A Decoder with another forward, of itself, the ids, and what ``around`` gives."""
+    return made(
+        decoder.Decoder, lambda self, ids: forward(self, ids, *around(self.config, ids.shape[1])), change
+    )
+
+
+def through(self: Any, x: Tensor, mask: Any, rotation: Any, blocks: Any = None) -> Tensor:
+    """x, through all blocks."""
+    for block in self.blocks if blocks is None else blocks:
+        x = block(x, mask, rotation)
+    return x
+
+
+def logits(self: Any, x: Tensor) -> Tensor:
+    return self.unembedding(self.norm(x))
+
+
+def tied(self: Any) -> nn.Linear:
+    self.unembedding.weight = self.embedding.weight
+    return self.unembedding
+
+
+def each_from_the_embedding(self: Any, ids: Tensor, m: Tensor, r: Any) -> Tensor:
+    outputs = [block(self.embedding(ids), m, r) for block in self.blocks]
+    return logits(self, sum(outputs[1:], outputs[0]))
+
+
+def from_scratch(config: Config) -> nn.Module:
+    """Another right way: a loop by numbers, and positions that begin at 1, whose distances are the same."""
+
+    def forward(self: Any, ids: Tensor) -> Tensor:
+        T = ids.shape[1]
+        x, rotation = self.embedding(ids), cos_sin(torch.arange(1, T + 1), config.n_embd // config.n_head)
+        for layer in range(config.n_layer):
+            x = self.blocks[layer](x, torch.ones(T, T).tril() > 0, rotation)
+        return F.linear(self.norm(x), self.unembedding.weight)
+
+    return made(decoder.Decoder, forward)(config)
+
+
+@building(
+    hints=(
+        "What becomes of the ids first, what of x in each block, and what of x after the last?",
+        "embedding(ids); mask and rotation for T = ids.shape[1] positions; x through each block; norm; unembedding.",
+        "x = self.embedding(ids); for block in self.blocks: x = block(x, mask, rotation); unembedding(norm(x)).",
+    ),
+    why="You have written a language model, whole: from here on it is yours that is trained.",
+    by_name=True,
+    causal=True,
+    build=[
+        ((small(),), lambda: (torch.tensor([[1, 4, 2], [3, 0, 3]]),)),
+        ((small(3, 1, 2),), lambda: (torch.tensor([[4, 1, 2, 0]]),)),
+    ],
+    given=lambda arguments, inputs: (
+        f"for a Decoder of {arguments[0].n_layer} blocks, C = {arguments[0].n_embd}, and ids of shape "
+        f"{tuple(inputs[0].shape)}"
+    ),
+    wrong={
+        "the last norm is missing: it stands before the unembedding": decoder_of(
+            lambda self, ids, m, r: self.unembedding(through(self, self.embedding(ids), m, r))),
+        "the norm stands after the blocks, not before them": decoder_of(
+            lambda self, ids, m, r: self.unembedding(through(self, self.norm(self.embedding(ids)), m, r))),
+        "the blocks are not used": decoder_of(lambda self, ids, m, r: logits(self, self.embedding(ids))),
+        "only the last block is used": decoder_of(
+            lambda self, ids, m, r: logits(self, self.blocks[-1](self.embedding(ids), m, r))),
+        "each block reads the embedding: let it read what the block below has made":
+            decoder_of(each_from_the_embedding),
+        "the blocks run from the last to the first": decoder_of(
+            lambda self, ids, m, r: logits(self, through(self, self.embedding(ids), m, r, reversed(self.blocks)))),
+        "the mask forbids nothing: causal_mask(T)": decoder_of(
+            lambda self, ids, m, r: logits(self, through(self, self.embedding(ids), torch.ones_like(m), r))),
+        "the blocks get no rotation, so they do not see the order of words": decoder_of(
+            lambda self, ids, m, r: logits(self, through(self, self.embedding(ids), m, None))),
+        "these are probabilities. Return the logits: the loss has the softmax in it": decoder_of(
+            lambda self, ids, m, r: torch.softmax(logits(self, through(self, self.embedding(ids), m, r)), -1)),
+        "all blocks are one and the same: make a new Block for each layer": decoder_of(
+            lambda self, ids, m, r: logits(self, through(self, self.embedding(ids), m, r)),
+            set_to(blocks=lambda self: nn.ModuleList([self.blocks[0]] * len(self.blocks)))),
+        "torch does not see layers in a list: nn.ModuleList": decoder_of(
+            lambda self, ids, m, r: logits(self, through(self, self.embedding(ids), m, r, self.hidden)),
+            set_to(hidden=lambda self: tuple(self.blocks), blocks=lambda self: nn.ModuleList())),
+        "the unembedding is to have no bias": decoder_of(
+            lambda self, ids, m, r: logits(self, through(self, self.embedding(ids), m, r)),
+            set_to(unembedding=lambda self: nn.Linear(self.config.n_embd, self.config.vocab_size))),
+        "embedding and unembedding share one matrix: here each has its own": decoder_of(
+            lambda self, ids, m, r: logits(self, through(self, self.embedding(ids), m, r)),
+            set_to(unembedding=tied)),
+    },
+    also_right=[decoder.Decoder, from_scratch],
+    refused=[
+        decoder_of(lambda self, ids, m, r: logits(self, through(self, self.embedding(ids), m, r))[:, -1]),
+        decoder_of(lambda self, ids, m, r: logits(self, through(self, self.embedding(ids).detach(), m, r))),
+    ],
+)
+class Decoder(decoder.Decoder):
+    """The package's own: embedding, blocks, norm, unembedding."""
+
+
+def priced(V: int = 2, block: int = 12, norms: int = 2, last: int = 1) -> Callable[[int, int, int], int]:
+    """A bill with other numbers of matrices and norms."""
+    return lambda v, C, n: V * v * C + n * (block * C**2 + norms * C) + last * C
+
+
+@exercise(
+    hints=(
+        "A matrix from a to b numbers has a · b weights: how many stand in a block, and how many outside?",
+        "In a block 12 · C² and two norms of C; outside two matrices of V · C, and one norm more.",
+        "2 * vocab_size * n_embd, plus n_layer * (12 * n_embd**2 + 2 * n_embd), plus n_embd.",
+    ),
     why="Now you can price any Transformer before you build it: nearly all of a large one is 12 · C² for each block.",
+    cases=[(1000, 64, 2), (5, 2, 1), (1000, 96, 3), (7, 4, 5)],
+    wrong={
+        "embedding and unembedding have a matrix each, V · C": priced(V=1),
+        "the embedding and the unembedding are both missing, V · C each": priced(V=0),
+        "this Decoder has no biases, and the unembedding none either": lambda v, C, n: priced()(v, C, n) + v,
+        "the norms are missing: two in each block and one at the end, C weights each": priced(norms=0, last=0),
+        "the last norm is missing, C weights after all blocks": priced(last=0),
+        "a block has two norms, of C weights each": priced(norms=1),
+        "a norm has C weights here and no biases": priced(norms=4, last=2),
+        "attention has a fourth matrix, C · C, after the heads": priced(block=11),
+        "queries, keys and values have a matrix each: 3 · C² in a block": priced(block=10),
+        "4 · C² are missing in each block: either attention's four matrices or half of the feed-forward network":
+            priced(block=8),
+        "the feed-forward network is missing in each block": priced(block=4),
+        "the hidden layer of the feed-forward network has 4 · C numbers, not C": priced(block=6),
+        "this Decoder has no biases": lambda v, C, n: priced(norms=13, last=2)(v, C, n),
+        "this Decoder has no biases in its linear layers": priced(norms=11),
+        "the norms have no biases, and the linear layers neither, 5 · C in a block": priced(norms=7),
+        "rotary positions have no parameters": lambda v, C, n: priced()(v, C, n) + 256 * C,
+        "that is the bill for one block: there are n_layer of them": lambda v, C, n: priced()(v, C, 1),
+        "only the blocks are there n_layer times: embedding, last norm and unembedding once":
+            lambda v, C, n: n * priced()(v, C, 1),
+    },
+    also_right=[lambda v, C, n: float(priced()(v, C, n)), lambda v, C, n: torch.tensor(priced()(v, C, n))],
+    refused=[lambda v, C, n: round(priced()(v, C, n), -3)],
 )
-def parameters(answer: Callable[[int, int, int], int]) -> str | None:
-    for vocab_size, n_embd, n_layer in ((1000, 64, 2), (5, 2, 1), (1000, 96, 3), (7, 4, 5)):
-        value = answer(vocab_size, n_embd, n_layer)
-        if (wrong := _not_a_number(value, "the number of parameters")) is not None:
-            return wrong
-        expected = _parameters(vocab_size, n_embd, n_layer)
-        if value != expected:
-            blocks = f"{n_layer} block{'s' * (n_layer > 1)}"
-            shown = f"for V = {vocab_size}, C = {n_embd} and {blocks} your answer is {value:,}"
-            return f"{shown}, expected {expected:,}: {_parameters_mistake(value, vocab_size, n_embd, n_layer)}."
-    return None
+def parameters(vocab_size: int, n_embd: int, n_layer: int) -> int:
+    block = 12 * n_embd**2 + 2 * n_embd
+    return 2 * vocab_size * n_embd + n_layer * block + n_embd
 
 
-def _parameters(vocab_size: int, n_embd: int, n_layer: int) -> int:
-    return 2 * vocab_size * n_embd + n_layer * (12 * n_embd**2 + 2 * n_embd) + n_embd
-
-
-def _parameters_mistake(value: float, vocab_size: int, n_embd: int, n_layer: int) -> str:
-    off = value - _parameters(vocab_size, n_embd, n_layer)
-    square = n_embd**2
-    mistakes = {
-        "the output layer has a matrix of its own, V · C, beside the embedding's": -vocab_size * n_embd,
-        "the embedding and the output layer are both missing, 2 · V · C": -2 * vocab_size * n_embd,
-        "this Decoder has no biases; you counted the output layer's": vocab_size,
-        "the norms are missing: two in each block and one at the end, C weights each": -(2 * n_layer + 1) * n_embd,
-        "the last norm is missing, C weights after all blocks": -n_embd,
-        "a block has two norms, of C weights each": -n_layer * n_embd,
-        "a norm has C weights here and no biases": (2 * n_layer + 1) * n_embd,
-        "attention has a fourth matrix, C · C, after the heads": -n_layer * square,
-        "queries, keys and values have a matrix each: 3 · C² in a block": -2 * n_layer * square,
-        "attention is missing: 4 · C² in a block": -4 * n_layer * square,
-        "the feed-forward network is missing: 8 · C² in a block": -8 * n_layer * square,
-        "the feed-forward network has two matrices, up to 4 · C and down again": -4 * n_layer * square,
-        "the hidden layer of the feed-forward network has 4 · C numbers, not C": -6 * n_layer * square,
-        "this Decoder has no biases": n_layer * 9 * n_embd + (2 * n_layer + 1) * n_embd,
-        "this Decoder has no biases in its linear layers": n_layer * 9 * n_embd,
-        "rotary positions have no parameters": 256 * n_embd,
-    }
-    for sentence, difference in mistakes.items():
-        if off == difference:
-            return sentence
-    if n_layer > 1 and value == _parameters(vocab_size, n_embd, 1):
-        return f"you counted one block of {n_layer}"
-    if value == n_layer * _parameters(vocab_size, n_embd, 1):
-        return "only the blocks are there several times; embedding, last norm and output layer are there once"
-    return "2 · V · C, then 12 · C² + 2 · C for each block, then C for the last norm"
-
-
-@grader(
-    hint="below `warm_up`, the share (t + 1) / warm_up; from there on, the share (T − t) / (T − warm_up).",
-    why="The first steps are short while the optimizer knows little, the last ones short so that the noise dies down.",
-)
-def learning_rate(answer: Callable[[int, int, float, int], float]) -> str | None:
-    for t, T, eta_0, warm_up in (
-        (0, 100, 0.5, 10),
-        (9, 100, 0.5, 10),
-        (10, 100, 0.5, 10),
-        (55, 100, 0.5, 10),
-        (99, 100, 0.5, 10),
-        (4, 20, 2.0, 5),
-        (15, 20, 2.0, 5),
-        (0, 8, 1.0, 1),
-    ):
-        value = answer(t, T, eta_0, warm_up)
-        if (wrong := _not_a_number(value, "the learning rate of step t")) is not None:
-            return wrong
-        expected = _learning_rate(t, T, eta_0, warm_up)
-        if not math.isclose(value, expected, rel_tol=1e-6, abs_tol=1e-9):
-            _draw_rates(answer)
-            shown = f"for t = {t}, T = {T}, eta_0 = {eta_0:g} and warm_up = {warm_up} your answer is {value:.4g}"
-            return f"{shown}, expected {expected:.4g}: {_learning_rate_mistake(value, t, T, eta_0, warm_up)}."
-    return None
-
-
-def _learning_rate(t: int, T: int, eta_0: float, warm_up: int) -> float:
-    return eta_0 * min((t + 1) / warm_up, (T - t) / (T - warm_up))
-
-
-def _learning_rate_mistake(value: float, t: int, T: int, eta_0: float, warm_up: int) -> str:
-    falling = eta_0 * (T - t) / (T - warm_up)
-    if t < warm_up and math.isclose(value, eta_0 * (T - t) / T):
-        return "there is no warm-up: for t below warm_up the rate rises from eta_0 / warm_up to eta_0"
-    mistakes = {
-        "step 0 would change nothing. Let step 0 be the first to do something: t + 1": eta_0 * t / warm_up,
-        "the rate rises, but is not multiplied by eta_0": (t + 1) / warm_up,
-        "the fall has to start at eta_0 where the warm-up ends: divide by T − warm_up": eta_0 * (1 - t / T),
-        "this step belongs to the warm-up: the fall begins at t = warm_up": falling,
-        "the fall counts from the end of the warm-up, but must end at T: (T − t) / (T − warm_up)": (
-            eta_0 * (1 - (t - warm_up) / T)
-        ),
-        "the rate does not fall: from t = warm_up on it goes down to 0 at T": eta_0,
-        "the rate goes on rising after the warm-up": eta_0 * (t + 1) / warm_up,
-        "the fall is one step too early: at t = warm_up the rate is still eta_0": (eta_0 * (T - t - 1) / (T - warm_up)),
-        "the fall is one step too early, as if T were the last step: steps run from 0 to T − 1": (
-            eta_0 * (T - 1 - t) / (T - 1 - warm_up)
-        ),
-        "that is a cosine: the fall asked for is a straight line": (
-            eta_0 * (1 + math.cos(math.pi * (t - warm_up) / (T - warm_up))) / 2
-        ),
-        "both shares were multiplied. One holds before warm_up, the other from there on": (
-            eta_0 * (t + 1) / warm_up * (T - t) / (T - warm_up)
-        ),
-    }
-    for sentence, wrong in mistakes.items():
-        if math.isclose(value, wrong, rel_tol=1e-6, abs_tol=1e-9):
-            return sentence
-    if t < warm_up:
-        return "before warm_up the rate is eta_0 · (t + 1) / warm_up"
-    return "from warm_up on the rate is eta_0 · (T − t) / (T − warm_up)"
-
-
-@grader(
-    hint="6 for each weight of a matrix, 12 · n_layer · C · T for attention: for each token, and there are how many?",
-    why="FLOPs are known before the first step, so the bill is, too.",
-)
-def training_flops(answer: Callable[[int, int, int, int, int], float]) -> str | None:
-    for weights, n_layer, n_embd, length, tokens in (
-        (1000, 1, 10, 1, 1),
-        (16_000, 2, 64, 100, 1000),
-        (500, 3, 8, 50, 7),
-    ):
-        value = answer(weights, n_layer, n_embd, length, tokens)
-        if (wrong := _not_a_number(value, "a number of FLOPs")) is not None:
-            return wrong
-        attention = n_layer * n_embd * length
-        expected = (6 * weights + 12 * attention) * tokens
-        if math.isclose(value, expected, rel_tol=1e-6):
-            continue
-        mistakes = {
-            "the FLOPs of one token: multiply by the tokens": 6 * weights + 12 * attention,
-            "only the forward pass. Backward takes twice as much again: 6 and 12, not 2 and 4": expected / 3,
-            "only the backward pass: 6 and 12, not 4 and 8": expected * 2 / 3,
-            "each weight takes an addition and a multiplication: 6, not 3": (3 * weights + 12 * attention) * tokens,
-            "both an addition and a multiplication count": expected / 2,
-            "attention is missing: 12 · n_layer · C · T for each token": 6 * weights * tokens,
-            "attention is counted for one block, not for n_layer of them": (
-                (6 * weights + 12 * n_embd * length) * tokens
-            ),
-            "the matrices are missing: 6 for each of their weights": 12 * attention * tokens,
-            "attention has to be multiplied by the tokens too": 6 * weights * tokens + 12 * attention,
-            "attention was counted T times too often: a token looks at T others, not at T²": (
-                (6 * weights + 12 * attention * length) * tokens
-            ),
-            "the tokens were multiplied by T once more. They are all tokens, whatever rows they stand in": (
-                expected * length
-            ),
-        }
-        shown = (
-            f"for {weights:,} weights, {n_layer} block{'s' * (n_layer > 1)}, C = {n_embd}, T = {length} and "
-            f"{tokens:,} token{'s' * (tokens > 1)} your answer is {value:,.6g}, expected {expected:,.6g}"
-        )
-        for sentence, wrong_value in mistakes.items():
-            if math.isclose(value, wrong_value, rel_tol=1e-6):
-                return f"{shown}: {sentence}."
-        return f"{shown}: (6 · weights + 12 · n_layer · C · T) · tokens."
-    return None
-
-
-@grader(
-    hint="the KL is counted for a whole story: excess · tokens_a_story nats. Then e to minus that.",
+@exercise(
+    hints=(
+        "The bound speaks of the KL of a whole story: how many nats are that?",
+        "KL = excess · tokens_a_story. The share is at least e to the power of minus KL.",
+        "math.exp(−excess * tokens_a_story).",
+    ),
     why="A loss, which nobody can picture, has become a promise about stories, which anybody can count.",
+    cases=[(0.02, 125.0), (0.004, 100.0), (0.2, 7.0)],
+    wrong={
+        "the bound holds for a whole story: multiply the excess by its tokens": lambda e, n: math.exp(-e),
+        "that is e to the power of plus KL. A share is at most 1": lambda e, n: math.exp(e * n),
+        "1 − KL lies below e^(−KL): a true bound, but a weaker one": lambda e, n: 1 - e * n,
+        "that is 1 − e^(−KL), the share that is left over": lambda e, n: 1 - math.exp(-e * n),
+        "that is the KL of a story: now e to the power of minus that": lambda e, n: e * n,
+        "nats go with e, not with 2": lambda e, n: 2.0 ** (-e * n),
+        "nats go with e, not with 10": lambda e, n: 10.0 ** (-e * n),
+        "the excess is divided by the tokens. It is nats a token: multiply": lambda e, n: math.exp(-e / n),
+        "the tokens are divided by the excess: multiply them": lambda e, n: math.exp(-n / e),
+        "KL counts once, not half": lambda e, n: math.exp(-e * n / 2),
+        "that is in per cent: leave the share a share": lambda e, n: 100 * math.exp(-e * n),
+        "excess and tokens are added: multiply them": lambda e, n: math.exp(-(e + n)),
+        "that is 1 / (1 + KL), which is no exponential": lambda e, n: 1 / (1 + e * n),
+        "a whole number is too coarse for a share: leave it as it is": lambda e, n: int(math.exp(-e * n)),
+    },
+    also_right=[lambda e, n: torch.tensor(-e * n).exp(), lambda e, n: math.exp(-e) ** n],
+    refused=[lambda e, n: max(0, 1 - e * n)],
 )
-def least_valid(answer: Callable[[float, float], float]) -> str | None:
-    for excess, tokens in ((0.01, 100.0), (0.0, 126.0), (0.02, 125.0), (0.2, 125.0)):
-        value = answer(excess, tokens)
-        if (wrong := _not_a_number(value, "a share between 0 and 1")) is not None:
-            return wrong
-        nats = excess * tokens
-        expected = math.exp(-nats)
-        if math.isclose(value, expected, rel_tol=1e-6):
-            continue
-        mistakes = {
-            "the bound holds for a whole story. Multiply the excess by the tokens of one": math.exp(-excess),
-            "e to the power of plus KL. A share is at most 1: take minus": math.exp(nats),
-            "1 − KL lies below e^(−KL): a true bound, but a weaker one, and negative above 1 nat": 1 - nats,
-            "that is the share that is left over: 1 − e^(−KL)": 1 - expected,
-            "this is the KL of a story itself: e to the power of minus that": nats,
-            "nats go with e, not with 2": 2.0**-nats,
-            "the excess was divided by the tokens. It is nats a token: multiply": math.exp(-excess / tokens),
-            "the root: KL counts once, not half": math.exp(-nats / 2),
-            "in per cents. Leave the share a share": 100 * expected,
-        }
-        shown = (
-            f"for an excess of {excess:g} nats a token and {tokens:g} tokens a story your answer is {value:.4g}, "
-            f"expected {expected:.4g}"
-        )
-        for sentence, wrong_value in mistakes.items():
-            if math.isclose(value, wrong_value, rel_tol=1e-6, abs_tol=1e-12):
-                return f"{shown}: {sentence}."
-        return f"{shown}: e^(−excess · tokens)."
-    return None
+def least_valid(excess: float, tokens_a_story: float) -> float:
+    return math.exp(-excess * tokens_a_story)
 
 
-@grader(
-    hint="the token at place t is guessed from place t − 1: maps[layer, head, t − 1, s], averaged over the pairs.",
-    why="That head is where the key's hiding place comes from: what it looks at is what the model says next.",
-)
-def copying_head(answer: Callable[[Tensor, Sequence[tuple[int, int]]], Any]) -> str | None:
-    maps, pairs, others = _maps()
-    given = maps.clone()
-    value = answer(given, pairs)
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if value is None:
-        return "your function returned nothing: end it with `return`."
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
-        return f"your function returned {value!r:.60}, expected two numbers: (layer, head)."
-    found = tuple(int(number) for number in value)
-    if found == (1, 2):
-        return None
-    if found in others:
-        return f"your answer is layer {found[0]}, head {found[1]}, expected layer 1, head 2: {others[found]}."
-    if found == (2, 1):
-        return "your answer is (2, 1), expected (1, 2): the layer comes first, as in maps[layer, head]."
-    return f"your answer is {found}, expected (1, 2): take the head whose mean weight over the pairs is largest."
+def risen(t: int, warm_up: int) -> float:
+    return (t + 1) / warm_up
 
 
-def _maps() -> tuple[Tensor, list[tuple[int, int]], dict[tuple[int, int], str]]:
-    """Maps of 3 layers of 4 heads in which one head copies, and others that wrong answers find."""
-    T, pairs = 12, [(6, 2), (8, 3), (11, 5)]  # (place of the copy, place of the original)
-    maps = torch.rand(3, 4, T, T, generator=torch.Generator().manual_seed(0)).tril()
-    maps = 0.02 * maps / maps.sum(-1, keepdim=True)
-    wanted: dict[tuple[int, int], list[tuple[int, int, float]]] = {
-        (1, 2): [(t - 1, s, 0.6) for t, s in pairs],
-        (0, 1): [(t, s, 0.9) for t, s in pairs],
-        (2, 0): [(t - 1, s + 1, 0.8) for t, s in pairs],
-        (2, 3): [(t - 1, s - 1, 0.85) for t, s in pairs],
-        (0, 3): [(pairs[0][0] - 1, pairs[0][1], 0.95)],
-    }
-    for (layer, head), weights in wanted.items():
-        for query, key, weight in weights:
-            maps[layer, head, query, key] = weight
-    rest = 1 - maps.sum(-1)
-    maps[..., 0] += rest  # what is left over goes to the first token, as in real heads
-    others = {
-        (
-            0,
-            1,
-        ): "that head looks from the copy itself. The model guesses the token at t from the place before it, t − 1",
-        (
-            2,
-            0,
-        ): "that head looks one place after the original. A head that copies looks at the original itself",
-        (
-            2,
-            3,
-        ): "that head looks one place before the original. A head that copies looks at the original itself",
-        (0, 3): "that head copies once and never again. Take the mean over all pairs, not the largest weight",
-    }
-    return maps, pairs, others
+def fallen(t: int, T: int, warm_up: int) -> float:
+    return (T - t) / (T - warm_up)
 
 
-def _double(x: Tensor) -> Tensor:
-    return 2 * x + 1
-
-
-def _by_largest(x: Tensor) -> Tensor:
-    return x / x.amax(-1, keepdim=True)
-
-
-def _not_of_shape(value: Any, shape: tuple[int, ...], what: str) -> str | None:
-    """A sentence about what was returned instead of a tensor of this shape, if so."""
-    if value is None:
-        return "your function returned nothing: end it with `return`."
-    if not isinstance(value, Tensor):
-        return f"your function returned a {type(value).__name__}, expected a tensor of shape {shape}: {what}."
-    if tuple(value.shape) != shape:
-        return f"your answer has the shape {tuple(value.shape)}, expected {shape}: {what}."
-    return None
-
-
-def _not_a_number(value: Any, what: str) -> str | None:
-    """A sentence about what was returned instead of a number, if so."""
-    if value is None:
-        return "your function returned nothing: end it with `return`."
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return f"your function returned a {type(value).__name__}, expected {what}: one number."
-    if not math.isfinite(number):
-        return f"your answer is {number}, expected {what}."
-    return None
-
-
-def _draw_rates(answer: Callable[[int, int, float, int], float]) -> None:
-    steps = range(100)
+def draw_rates(yours: Any, expected: Any) -> None:
+    """Draw both rates, step by step."""
     ax = plot.axes("yours, and the one asked for", "step t", "learning rate", height=2.4)
-    ax.plot(steps, [_learning_rate(t, 100, 0.5, 10) for t in steps], color=plot.BLUE)
-    ax.plot(steps, [float(answer(t, 100, 0.5, 10)) for t in steps], color=plot.RED, linestyle="--")
-    plot.label_ends(ax, [("asked for", 0.02, plot.BLUE), ("yours", 0.08, plot.RED)])
+    ax.plot(expected, color=plot.BLUE)
+    ax.plot(yours, color=plot.RED, linestyle="--")
+    plot.label_ends(ax, [("asked for", expected[-1], plot.BLUE), ("yours", yours[-1], plot.RED)])
 
 
-def _close(value: Tensor, expected: Tensor) -> bool:
-    return torch.allclose(value.detach().float(), expected.float(), atol=1e-4)
+def rates(answer: Callable[[int, int, float, int], float], T: int, eta_0: float, warm_up: int) -> list[float]:
+    return [answer(t, T, eta_0, warm_up) for t in range(T)]
 
 
-def _row(values: Tensor) -> str:
-    return "(" + ", ".join(f"{value:.3g}".replace("-", "−") for value in values.flatten().tolist()) + ")"
+@exercise(
+    hints=(
+        "Which share of eta_0 does step 0 get, which the last step of the warm-up, which the last step of all?",
+        "Below warm_up the share is (t + 1) / warm_up; from there on a line that is 1 at t = warm_up and 0 at t = T.",
+        "if t < warm_up: return eta_0 * (t + 1) / warm_up; otherwise eta_0 * (T − t) / (T − warm_up).",
+    ),
+    why="The first steps are short while the optimizer knows little, the last ones short so that the noise dies down.",
+    drive=rates,
+    draw=draw_rates,
+    cases=[(8, 0.5, 3), (20, 2.0, 5), (6, 1.0, 1)],
+    given=lambda T, eta_0, warm_up: f"for T = {T}, eta_0 = {eta_0:g}, warm_up = {warm_up} and t from 0 to {T - 1}",
+    wrong={
+        "there is no warm-up: it falls from the first step on": lambda t, T, e, w: e * (T - t) / T,
+        "step 0 would change nothing. Let it be the first to do something: t + 1":
+            lambda t, T, e, w: e * t / w if t < w else e * fallen(t, T, w),
+        "the rate rises, but is not multiplied by eta_0":
+            lambda t, T, e, w: risen(t, w) if t < w else e * fallen(t, T, w),
+        "eta_0 is not used": lambda t, T, e, w: risen(t, w) if t < w else fallen(t, T, w),
+        "the fall has to start from eta_0 where the warm-up ends":
+            lambda t, T, e, w: e * risen(t, w) if t < w else e * (1 - t / T),
+        "the warm-up is one step too long": lambda t, T, e, w: e * risen(t, w) if t <= w else e * fallen(t, T, w),
+        "the fall must end at T": lambda t, T, e, w: e * risen(t, w) if t < w else e * (1 - (t - w) / T),
+        "the rate does not fall": lambda t, T, e, w: e * min(risen(t, w), 1),
+        "the rate goes on rising after the warm-up": lambda t, T, e, w: e * risen(t, w),
+        "the fall is one step too early: at t = warm_up the rate is still eta_0":
+            lambda t, T, e, w: e * risen(t, w) if t < w else e * (T - t - 1) / (T - w),
+        "the last step has the rate 0: T is one step after the last":
+            lambda t, T, e, w: e * risen(t, w) if t < w else e * (T - 1 - t) / (T - 1 - w),
+        "the fall asked for is a straight line, not a cosine": lambda t, T, e, w: (
+            e * risen(t, w) if t < w else e * (1 + math.cos(math.pi * (t - w) / (T - w))) / 2),
+        "the two shares are multiplied; one holds before warm_up, the other from there on":
+            lambda t, T, e, w: e * risen(t, w) * fallen(t, T, w),
+        "// is whole-number division: /": lambda t, T, e, w: e * ((t + 1) // w) if t < w else e * ((T - t) // (T - w)),
+        "the fall begins at t = 0, and the warm-up is multiplied into it":
+            lambda t, T, e, w: e * min(risen(t, w), 1) * (T - t) / T,
+    },
+    also_right=[lambda t, T, e, w: e * min(risen(t, w), fallen(t, T, w))],
+    refused=[lambda t, T, e, w: e * risen(t, 3) if t < 3 else e * fallen(t, T, 3)],
+)
+def learning_rate(t: int, T: int, eta_0: float, warm_up: int) -> float:
+    if t < warm_up:
+        return eta_0 * (t + 1) / warm_up
+    return eta_0 * (T - t) / (T - warm_up)
+
+
+def work(weights: float = 6, attention: float = 12, T_power: int = 1) -> Callable[..., float]:
+    """A bill with other numbers."""
+    return lambda w, n, C, T, tokens: (weights * w + attention * n * C * T**T_power) * tokens
+
+
+@exercise(
+    hints=(
+        "The formula counts one token: how many are there, and which of the five numbers do you need?",
+        "6 for each weight, 12 · n_layer · C · T for attention, all of that for each token.",
+        "(6 * weights + 12 * n_layer * n_embd * length) * tokens.",
+    ),
+    why="FLOPs are known before the first step, so the bill is, too.",
+    cases=[(16_000, 2, 64, 100, 1000), (500, 3, 8, 50, 7), (1000, 1, 10, 3, 2)],
+    given=lambda weights, n_layer, n_embd, length, tokens: (
+        f"for {weights:,} weights, n_layer = {n_layer}, C = {n_embd}, T = {length} and {tokens:,} tokens"
+    ),
+    wrong={
+        "that is one token: multiply by the tokens": lambda w, n, C, T, N: work()(w, n, C, T, 1),
+        "that is the forward pass alone. Backward takes twice as much again": work(2, 4),
+        "that is the backward pass alone": work(4, 8),
+        "a weight takes an addition and a multiplication, forward and twice backward: 6": work(3, 12),
+        "an addition and a multiplication are two": work(3, 6),
+        "attention is missing": work(6, 0),
+        "attention is counted for one block": lambda w, n, C, T, N: work()(w, 1, C, T, N),
+        "the weights are missing": work(0, 12),
+        "attention has to be multiplied by the tokens, too": lambda w, n, C, T, N: 6 * w * N + 12 * n * C * T,
+        "the weights have to be multiplied by the tokens, too": lambda w, n, C, T, N: 6 * w + 12 * n * C * T * N,
+        "a token looks at T others, not at T²": work(T_power=2),
+        "the tokens are all tokens, whatever rows they stand in: not T times more":
+            lambda w, n, C, T, N: work()(w, n, C, T, N) * T,
+        "the weights are those of all blocks already: not n_layer times more":
+            lambda w, n, C, T, N: (6 * w * n + 12 * n * C * T) * N,
+    },
+    also_right=[lambda w, n, C, T, N: 6.0 * w * N + 12.0 * n * C * T * N],
+)
+def training_flops(weights: int, n_layer: int, n_embd: int, length: int, tokens: int) -> int:
+    return (6 * weights + 12 * n_layer * n_embd * length) * tokens
+
+
+def copied(maps: Tensor, pairs: Pairs, query: int = -1, key: int = 0) -> Tensor:
+    """The weight of each head at each pair, (pairs, n_layer, H)."""
+    return torch.stack([maps[:, :, place + query, original + key] for place, original in pairs])
+
+
+def place_of(weights: Tensor) -> tuple[int, int]:
+    """Where the largest of (n_layer, H) stands."""
+    layer, head = divmod(int(weights.argmax()), weights.shape[1])
+    return layer, head
+
+
+def layer_first(weights: Tensor) -> tuple[int, int]:
+    """The layer whose heads have the largest mean, and its best head."""
+    layer = int(weights.mean(1).argmax())
+    return layer, int(weights[layer].argmax())
+
+
+def heads(n_layer: int, n_head: int, pairs: Pairs, seed: int) -> tuple[Tensor, Pairs]:
+    """Attention maps of random weights, and where the copies stand."""
+    T = max(place for place, _ in pairs) + 2
+    scores = 2 * torch.randn(n_layer, n_head, T, T, generator=torch.Generator().manual_seed(seed))
+    return torch.softmax(scores.masked_fill(~causal_mask(T), -torch.inf), -1), pairs
+
+
+@exercise(
+    hints=(
+        "From which place is the token at place t guessed: where does a head stand when it looks for it?",
+        "A head's weight for a pair is maps[layer, head, t − 1, s]: take the mean over the pairs, then the largest.",
+        "torch.stack([maps[:, :, t − 1, s] for t, s in pairs]).mean(0) is (n_layer, H); its argmax, by divmod.",
+    ),
+    why="That head is where the key's hiding place comes from: what it looks at is what the model says next.",
+    cases=[
+        heads(3, 4, [(8, 3), (11, 5), (6, 2)], 0),
+        heads(2, 5, [(12, 7), (9, 4), (5, 1), (10, 2)], 1),
+        heads(4, 2, [(9, 6), (4, 1), (7, 2)], 2),
+        heads(2, 3, [(9, 5), (8, 3)], 3),
+        heads(3, 4, [(10, 4), (5, 2), (8, 1)], 4),
+    ],
+    given=lambda maps, pairs: f"for maps of shape {tuple(maps.shape)} and {len(pairs)} pairs",
+    wrong={
+        "a head that looks from the copy itself is too late: the token at place t is guessed at place t − 1":
+            lambda m, p: place_of(copied(m, p, query=0).mean(0)),
+        "that head looks one place after the originals": lambda m, p: place_of(copied(m, p, key=1).mean(0)),
+        "that head looks one place before the originals": lambda m, p: place_of(copied(m, p, key=-1).mean(0)),
+        "that head has the largest single weight: take the mean over the pairs":
+            lambda m, p: place_of(copied(m, p).amax(0)),
+        "only the first pair counted": lambda m, p: place_of(copied(m, p)[0]),
+        "only the last pair counted": lambda m, p: place_of(copied(m, p)[-1]),
+        "that is the median over the pairs: the mean": lambda m, p: place_of(copied(m, p).median(0).values),
+        "the weights were multiplied: take their mean": lambda m, p: place_of(copied(m, p).prod(0)),
+        "that head has the least weight": lambda m, p: place_of(-copied(m, p).mean(0)),
+        "that is the best head of the layer with the best mean: the best head may stand in another layer":
+            lambda m, p: layer_first(copied(m, p).mean(0)),
+        "layer and head were chosen apart, each by its own mean": lambda m, p: (
+            int(copied(m, p).mean((0, 2)).argmax()), int(copied(m, p).mean((0, 1)).argmax())),
+        "the layer comes first, as in maps[layer, head]": lambda m, p: place_of(copied(m, p).mean(0))[::-1],
+        "the place among all heads was divided by the number of layers: by that of the heads":
+            lambda m, p: divmod(int(copied(m, p).mean(0).argmax()), m.shape[0]),
+        "layers and heads are counted from 0": lambda m, p: tuple(1 + n for n in place_of(copied(m, p).mean(0))),
+    },
+    also_right=[
+        lambda m, p: place_of(sum(m[:, :, t - 1, s] for t, s in p)),
+        lambda m, p: list(place_of(copied(m, p).mean(0))),
+        lambda m, p: torch.tensor(place_of(copied(m, p).mean(0))),
+    ],
+    refused=[lambda m, p: int(copied(m, p).mean(0).argmax()), lambda m, p: (1, 2)],
+)
+def copying_head(maps: Tensor, pairs: Pairs) -> tuple[int, int]:
+    weights = [maps[:, :, place - 1, original] for place, original in pairs]  # of each copy, (n_layer, H)
+    return divmod(int(torch.stack(weights).mean(0).argmax()), maps.shape[1])

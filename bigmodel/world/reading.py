@@ -94,7 +94,8 @@ def judge(texts: Iterable[str], script: str = "english", world: World = WORLD) -
 def read_sentences(text: str, script: str, world: World) -> Iterator[Sentence]:
     """Each sentence with what it states, against what was stated before."""
     beats = {beat.name: beat for beat in world.beats}
-    frames = [frame for frames in world.script(script).frames.values() for frame in frames]
+    told_by = world.script(script).frames
+    frames = [frame for name in beats for frame in told_by.get(name, ())]
     known: Facts = {
         draw.role: frozenset(draw.weights()) for beat in world.beats for draw in beat.draws if not draw.given
     }
