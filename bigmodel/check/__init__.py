@@ -4,7 +4,3 @@ One module a notebook: ``from bigmodel.check import loss_math as check``. ``chec
 verdict: not tried yet; wrong, with a counter-example; or ✓, with the reason why it matters. ``check.softmax.hint()``
 gives the next of three hints, ``check.softmax.solution()`` shows a solution.
 """
-
-from bigmodel.check.grader import grader
-
-__all__ = ["grader"]

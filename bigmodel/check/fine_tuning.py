@@ -1,386 +1,503 @@
-"""Graders of notebook 04: schedules, what they spend, fair comparisons, and freezing."""
+"""The exercises of notebook 04: schedules and a loop that they drive, what is spent, fair comparisons, freezing."""
 
-import copy
 import math
-import numbers
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bigmodel.check.grader import grader
+from bigmodel.check.engine import exercise
+from bigmodel.check.values import written
 from bigmodel.model import BigModel
-from bigmodel.schedule import constant, cosine, polynomial
+from bigmodel.schedule import cosine, polynomial
+
+Schedule = Callable[[int], float]
+Batch = tuple[Tensor, Tensor]
 
 
-@grader(
-    hint="scale the falling part: it goes from η0 − η_end down to 0, and stands on top of η_end.",
-    why="A rate that ends above 0 keeps on learning to the last step; with η_end = 0 it is the article's formula.",
+# One mistake, one line or two.
+# fmt: off
+@exercise(
+    hints=(
+        "Which share of the steps is still to come at step t, and what does the formula do with that share?",
+        "Take t / T from 1, raise what is left to the power alpha, and multiply by the first rate.",
+        "return eta_0 * (1 - t / T) ** alpha",
+    ),
+    why="It has no state: the same step always has the same rate, so drawing it uses nothing up.",
+    cases=[(5, 10, 0.5, 2), (0, 10, 0.5, 2), (2, 8, 3.0, 1), (3, 4, 0.1, 0.5), (10, 10, 0.2, 3), (7, 20, 0.4, 0)],
+    wrong={
+        "it rises, because the power is taken of t/T; take it of 1 − t/T, the share that is left":
+            lambda t, T, eta_0, alpha: eta_0 * (t / T) ** alpha,
+        "1 − (t/T)^α falls late; the formula falls early: first subtract, then take the power":
+            lambda t, T, eta_0, alpha: eta_0 * (1 - (t / T) ** alpha),
+        "that is at its end at t = T − 1; the formula divides by T":
+            lambda t, T, eta_0, alpha: eta_0 * (1 - t / (T - 1)) ** alpha,
+        "that is one step ahead: at t = 0 the rate is still the first one":
+            lambda t, T, eta_0, alpha: eta_0 * (1 - (t + 1) / T) ** alpha,
+        "t / T was cut to a whole number, which is 0 until the last step":
+            lambda t, T, eta_0, alpha: eta_0 * (1 - t // T) ** alpha,
+        "α multiplies there; it is an exponent: ** alpha": lambda t, T, eta_0, alpha: eta_0 * (1 - t / T) * alpha,
+        "the power takes in the first rate too; only 1 − t/T is raised to α":
+            lambda t, T, eta_0, alpha: (eta_0 * (1 - t / T)) ** alpha,
+        "that is the share of the first rate, between 0 and 1; multiply by eta_0":
+            lambda t, T, eta_0, alpha: (1 - t / T) ** alpha,
+        "that falls along a line whatever α is": lambda t, T, eta_0, alpha: eta_0 * (1 - t / T),
+        "that falls as a power of e; the formula takes a power of 1 − t/T":
+            lambda t, T, eta_0, alpha: eta_0 * math.exp(-alpha * t / T),
+    },
+    also_right=[
+        lambda t, T, eta_0, alpha: eta_0 * ((T - t) / T) ** alpha,
+        lambda t, T, eta_0, alpha: torch.tensor(eta_0) * (1 - torch.tensor(t) / T) ** alpha,
+        lambda t, T, eta_0, alpha: np.power(1 - t / T, alpha) * eta_0,
+        lambda t, T, eta_0, alpha: polynomial(t, T, eta_0, alpha),
+    ],
+    refused=[
+        lambda t, T, eta_0, alpha: [eta_0 * (1 - s / T) ** alpha for s in range(T)],
+        lambda t, T, eta_0, alpha: round(eta_0 * (1 - t / T) ** alpha, 2),
+        lambda t, T, eta_0, alpha: eta_0 * (1 - t / T) ** 2,
+        lambda t, T, eta_0, alpha: eta_0 - alpha * t / T,
+    ],
 )
-def decay_to(answer: Callable[..., Any]) -> str | None:
-    """Examine a function (t, T, eta_0, eta_end, alpha) → η_end + (η0 − η_end)(1 − t/T)^α."""
-    settings = {"T": 10, "eta_0": 0.5, "eta_end": 0.1, "alpha": 2}
-    call = "At t = 5, T = 10, eta_0 = 0.5, eta_end = 0.1, alpha = 2"
-    wrong = _not_a_number(rate := answer(5, **settings), call)
-    if wrong:
-        return wrong
-    if not math.isclose(again := answer(5, **settings), rate):
-        return (
-            f"{call} it returns {rate:.4g}, and asked again {again:.4g}: a schedule has no memory, the step alone "
-            "decides."
-        )
-    for formula, words in _WRONG_DECAYS:
-        if all(math.isclose(answer(t, **settings), formula(t, **settings)) for t in (5, 8)):
-            return f"{call} the rate is 0.2, and yours is {rate:.4g}: {words}"
-    for t, expected in ((5, 0.2), (0, 0.5), (2, 0.356), (10, 0.1)):
-        if not math.isclose(rate := answer(t, **settings), expected, abs_tol=1e-9):
-            return f"{call.replace('5', str(t), 1)} the rate is {expected}, and yours is {rate:.4g}."
-    if not math.isclose(rate := answer(5, 10, 0.1, 0.1, 3), 0.1):
-        return f"With eta_end = eta_0 = 0.1 nothing falls: every rate is 0.1, and yours at t = 5 is {rate:.4g}."
-    if not math.isclose(rate := answer(7, 7, 0.5, 0.1, 0), 0.5):
-        return f"With alpha = 0 the rate stays at eta_0 to the end: 0.5 at t = T = 7, and yours is {rate:.4g}."
-    return _wrong_on_arrays(answer, settings) or _wrong_outside(answer, settings)
+def decay(t: int, T: int, eta_0: float, alpha: float) -> float:
+    return eta_0 * (1 - t / T) ** alpha
 
 
-_WRONG_DECAYS: list[tuple[Callable[..., float], str]] = [
-    (
-        lambda t, T, eta_0, eta_end, alpha: eta_end + (eta_0 - eta_end) * (t / T) ** alpha,
-        "it rises, because α is applied to t/T; apply it to 1 − t/T, the share that is left.",
-    ),
-    (
-        lambda t, T, eta_0, eta_end, alpha: eta_end + (eta_0 - eta_end) * (1 - (t / T) ** alpha),
-        "1 − (t/T)^α falls late; the formula falls early, (1 − t/T)^α: first subtract, then take the power.",
-    ),
-    (
-        lambda t, T, eta_0, eta_end, alpha: eta_end + eta_0 * (1 - t / T) ** alpha,
-        "it begins at η0 + η_end; the part that falls is η0 − η_end.",
-    ),
-    (
-        lambda t, T, eta_0, eta_end, alpha: max(eta_end, eta_0 * (1 - t / T) ** alpha),
-        "cut off at η_end, it stands still once it is there; shrink the curve instead of cutting it.",
-    ),
-    (
-        lambda t, T, eta_0, eta_end, alpha: eta_0 * (1 - t / T) ** alpha,
-        "it falls to 0; it should end at η_end.",
-    ),
-    (
-        lambda t, T, eta_0, eta_end, alpha: (eta_0 - eta_end) * (1 - t / T) ** alpha,
-        "it falls from η0 − η_end to 0; add η_end again.",
-    ),
-    (
-        lambda t, T, eta_0, eta_end, alpha: eta_end + (eta_0 - eta_end) * (1 - t / (T - 1)) ** alpha,
-        "it is at its end at t = T − 1; the formula divides by T.",
-    ),
-    (
-        lambda t, T, eta_0, eta_end, alpha: eta_end + (eta_0 - eta_end) * (1 - (t + 1) / T) ** alpha,
-        "it is one step ahead: at t = 0 the rate is still η0.",
-    ),
-    (
-        lambda t, T, eta_0, eta_end, alpha: eta_end + (eta_0 - eta_end) * (1 - t // T) ** alpha,
-        "t // T is whole-number division, 0 until the last step; use t / T.",
-    ),
-    (
-        lambda t, T, eta_0, eta_end, alpha: eta_end + (eta_0 - eta_end) * (1 - t / T) * alpha,
-        "α multiplies there; it is an exponent: ** alpha.",
-    ),
-    (
-        lambda t, T, eta_0, eta_end, alpha: (eta_end + (eta_0 - eta_end) * (1 - t / T)) ** alpha,
-        "the power takes in η0 and η_end too; only 1 − t/T is raised to α.",
-    ),
-]
+def line(t: int) -> float:
+    return 0.8 * max(0, 1 - t / 4)
 
 
-def _wrong_on_arrays(answer: Callable[..., Any], settings: dict[str, float]) -> str | None:
-    t = np.arange(11)
-    expected = [answer(int(step), **settings) for step in t]
-    try:
-        rates = answer(t, **settings)
-    except Exception as error:
-        return (
-            f"It works for one step, but an array of steps stops it ({type(error).__name__}: {error}). Use arithmetic "
-            "that numpy knows, and np.any or np.all where you compare."
-        )
-    if np.shape(rates) != (11,) or not np.allclose(rates, expected):
-        return f"For the array of steps 0 … 10 it should return the 11 rates of its steps, and it returns {rates!r}."
-    if not np.array_equal(t, np.arange(11)):
-        return "It changes the array of steps that it is given: work on a copy, or write it as one formula."
-    return None
+def wave(t: int) -> float:
+    return cosine(min(t, 6), T=6, eta_0=0.5)
 
 
-def _wrong_outside(answer: Callable[..., Any], settings: dict[str, float]) -> str | None:
-    for t, alpha in ((11, 0.5), (11, 1), (-1, 1), (np.array([3, 11]), 1)):
-        try:
-            rate = answer(t, **{**settings, "alpha": alpha})
-        except ValueError:
-            continue
-        kind = " (a complex number)" if isinstance(rate, complex) else ""
-        return (
-            f"At t = {t} of T = 10 with alpha = {alpha} it returns {rate}{kind}, but there is no such step: "
-            "raise ValueError unless 0 ≤ t ≤ T."
-        )
-    return None
+def level(t: int) -> float:
+    return 0.3
 
 
-@grader(
-    hint="what is still to be spent at t is (1 − t/T)^(α+1) of the total; set it to 1 − share and solve for t.",
-    why="It tells which steps of a long training count: with α = 1, three quarters are spent in the first half.",
+FORMULAS = {"line": "0.8 · (1 − t/4)", "wave": "a cosine from 0.5 to 0 in 6 steps", "level": "the constant 0.3"}
+
+
+def rates(answer: Callable[..., Any], steps: int, then: Schedule) -> Any:
+    """The rates of nine steps."""
+    return [answer(t, steps, then) for t in range(steps + 5)]
+
+
+@exercise(
+    hints=(
+        "How high is the schedule's own first rate, and in how many equal steps is it reached?",
+        "For t < steps the rate is a share of then(0); afterwards the schedule runs from its own step 0.",
+        "For t < steps: then(0) * (t + 1) / steps. After that: then(t - steps).",
+    ),
+    why="Any schedule can be warmed up so, because none of them has a state: they compose like the functions they are.",
+    cases=[(4, line), (5, wave), (2, level), (3, line)],
+    drive=rates,
+    given=lambda steps, then: f"for {steps} steps of warm-up before then = {FORMULAS[then.__name__]}, at t = 0, 1, 2 …",
+    wrong={
+        "the first step has rate 0 and is wasted: use (t + 1)/steps":
+            lambda t, steps, then: then(0) * t / steps if t < steps else then(t - steps),
+        "the warm-up lasts one step too long and rises above then(0): it is over at t = steps":
+            lambda t, steps, then: then(0) * (t + 1) / steps if t <= steps else then(t - steps),
+        "they rise in steps of 1/(steps + 1): the last step of the warm-up has to reach then(0)":
+            lambda t, steps, then: then(0) * (t + 1) / (steps + 1) if t < steps else then(t - steps),
+        "the schedule falls while it is warmed up: during the warm-up take its first rate, then(0)":
+            lambda t, steps, then: then(t) * (t + 1) / steps if t < steps else then(t - steps),
+        "after the warm-up the schedule has to begin at its own step 0: ask it for t − steps":
+            lambda t, steps, then: then(0) * (t + 1) / steps if t < steps else then(t),
+        "after the warm-up one step of the schedule is left out: it begins at its own step 0":
+            lambda t, steps, then: then(0) * (t + 1) / steps if t < steps else then(t - steps + 1),
+        "it rises from 0, so the first step is wasted: the first of the equal steps is above 0":
+            lambda t, steps, then: then(0) * t / (steps - 1) if t < steps else then(t - steps),
+        "there is no warm-up: the schedule runs from the first step": lambda t, steps, then: then(t),
+        "there is no rise: it waits at then(0)": lambda t, steps, then: then(max(t - steps, 0)),
+        "it rises to a rate that is written in: the schedule's own first rate is then(0)":
+            lambda t, steps, then: 0.01 * (t + 1) / steps if t < steps else then(t - steps),
+        "it rises to then(steps): the schedule's first rate is then(0)":
+            lambda t, steps, then: then(steps) * (t + 1) / steps if t < steps else then(t - steps),
+        "the warm-up has 5 steps whatever is asked: use the argument steps":
+            lambda t, steps, then: then(0) * (t + 1) / 5 if t < 5 else then(t - 5),
+        "it rises in steps that grow: equal steps are asked for":
+            lambda t, steps, then: then(0) * ((t + 1) / steps) ** 2 if t < steps else then(t - steps),
+        "after the warm-up the rate stays: it has to fall as the schedule does":
+            lambda t, steps, then: then(0) * min(1, (t + 1) / steps),
+    },
+    also_right=[
+        lambda t, steps, then: then(max(t - steps, 0)) * min((t + 1) / steps, 1),
+        lambda t, steps, then: torch.tensor(then(0)) * (t + 1) / steps if t < steps else torch.tensor(then(t - steps)),
+    ],
+    refused=[
+        lambda t, steps, then: then,
+        lambda t, steps, then: [then(0) * (t + 1) / steps],
+        lambda t, steps, then: 0.8 * (t + 1) / steps if t < steps else 0.8 * (1 - (t - steps) / 4),
+        lambda t, steps, then: then(t - steps) if t >= steps else then(steps - t),
+    ],
 )
-def step_when_spent(answer: Callable[..., Any]) -> str | None:
-    """Examine a function (share, T, alpha) → the time t at which this share of the total is spent."""
-    call = "share = 0.5, T = 200, alpha = 1"
-    wrong = _not_a_number(t := answer(0.5, 200, 1), call)
-    if wrong:
-        return wrong
-    for formula, words in _WRONG_SPENT:
-        if math.isclose(t, formula(0.5, 200, 1)) and math.isclose(answer(0.75, 200, 3), formula(0.75, 200, 3)):
-            return f"{words} At {call} the answer is {200 * (1 - 0.5**0.5):.1f}, and yours is {t:.4g}."
-    for share, T, alpha in (
-        (0.5, 100, 0),
-        (0.75, 100, 1),
-        (0.5, 200, 1),
-        (0.75, 200, 3),
-        (0, 50, 2),
-        (1, 50, 2),
-        (0.9, 10, 0.5),
-    ):
-        expected = T * (1 - (1 - share) ** (1 / (alpha + 1)))
-        t = answer(share, T, alpha)
-        if t == round(t) and 0 < abs(t - expected) < 1:
-            return f"It is rounded: at {call} the exact time is {expected:.1f}, between two steps. Return that."
-        if not math.isclose(t, expected, rel_tol=1e-4, abs_tol=1e-6):
-            return f"At share = {share}, T = {T}, alpha = {alpha} the answer is {expected:.4g}, and yours is {t:.4g}."
-    return None
+def warm_up(t: int, steps: int, then: Schedule) -> float:
+    if t < steps:
+        return then(0) * (t + 1) / steps
+    return then(t - steps)
 
 
-_WRONG_SPENT: list[tuple[Callable[..., float], str]] = [
-    (
-        lambda share, T, alpha: 1 - (1 - share) ** (1 / (alpha + 1)),
-        "That is the share of the time, t/T; multiply by T.",
-    ),
-    (
-        lambda share, T, alpha: T * (1 - share) ** (1 / (alpha + 1)),
-        "That is how many steps are left; subtract it from T.",
-    ),
-    (
-        lambda share, T, alpha: T * share ** (1 / (alpha + 1)),
-        "It uses the share that is spent; (1 − t/T)^(α+1) is what is left, so set it to 1 − share.",
-    ),
-    (
-        lambda share, T, alpha: T * (1 - share ** (1 / (alpha + 1))),
-        "It mixes up the share that is spent with the share that is left: inside the root stands 1 − share.",
-    ),
-    (
-        lambda share, T, alpha: T * (1 - (1 - share) ** (1 / alpha)),
-        "It takes the α-th root, which tells when the rate has fallen; what is left of the total has the power α + 1.",
-    ),
-    (
-        lambda share, T, alpha: T * (1 - (1 - share) ** (alpha + 1)),
-        "To undo the power α + 1, take the root: the exponent is 1/(α + 1).",
-    ),
-    (
-        lambda share, T, alpha: T * share / (alpha + 1),
-        "It spends in proportion to time, but the rate falls: more is spent early.",
-    ),
-    (
-        lambda share, T, alpha: T * share,
-        "It does not depend on α, as if the rate were constant.",
-    ),
-]
+def cross_entropy(model: nn.Module, batch: Batch) -> Tensor:
+    return F.cross_entropy(model(batch[0]).flatten(0, 1), batch[1].flatten())
 
 
-@grader(
-    hint="an optimizer moves what it was given: give it model.decoder.parameters().",
-    why="What no optimizer holds cannot move: not by momentum, not by weight decay, not by a schedule.",
-)
-def decoder_only(answer: Callable[..., Any]) -> str | None:
-    """Examine a function (model, lr, momentum, weight_decay) → an SGD that trains the decoder of a BigModel alone."""
-    model = _trained_a_little()
-    before = copy.deepcopy(model.state_dict())
-    optimizer = answer(model, 0.1, 0.9, 0.01)
-    if not isinstance(optimizer, torch.optim.SGD):
-        return f"It should return the optimizer, a torch.optim.SGD, and it returns {_kind(optimizer)}."
-    if any(not torch.equal(value, before[name]) for name, value in model.state_dict().items()):
-        return "It changes the weights before any training: only choose what the optimizer holds."
-    asked = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01}
-    decoder = {id(parameter) for parameter in model.decoder.parameters()}
-    groups = [group for group in optimizer.param_groups if {id(p) for p in group["params"]} & decoder]
-    for name, value in asked.items():
-        if groups and groups[0][name] != value:
-            return f"The decoder should be trained with {name} = {value}, and yours has {name} = {groups[0][name]}."
-    for step in range(3):
-        for group in optimizer.param_groups:
-            group["lr"] = polynomial(step, T=3, eta_0=0.1, alpha=1)  # as train() does
-        optimizer.zero_grad()
-        _loss(model).backward()
+def of_probabilities(model: nn.Module, batch: Batch) -> Tensor:
+    return F.cross_entropy(model(batch[0]).softmax(-1).flatten(0, 1), batch[1].flatten())
+
+
+def trained(answer: Callable[..., Any], texts: Sequence[Sequence[int]], schedule: Schedule, momentum: float) -> Any:
+    """The losses, and the weights that the training of a table of logits left behind; each text is a batch."""
+    table = torch.tensor([[0.5, -1, 0.2], [1, 0.3, -0.4], [0, 0.7, 0.1]])
+    model = nn.Embedding.from_pretrained(table, freeze=False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.7, momentum=momentum)
+    batches = [(torch.tensor([text[:-1]]), torch.tensor([text[1:]])) for text in texts]
+    found = answer(model, optimizer, batches, schedule)
+    return found if found is None else {"the list that you return": found, **model.state_dict()}
+
+
+def loop(
+    rate_of: Callable[..., float] = lambda schedule, t: schedule(t), loss_of: Callable[..., Tensor] = cross_entropy,
+    late: bool = False, uphill: bool = False, forget: bool = True, move: bool = True, only: int | None = None,
+) -> Callable[..., Any]:
+    """A loop with one thing in it otherwise than it should be."""
+
+    def answer(model: nn.Module, optimizer: Any, batches: Any, schedule: Schedule) -> list[float]:
+        losses = []
+        for t, batch in enumerate(batches[:only]):
+            optimizer.param_groups[0]["lr"] = rate_of(schedule, t)
+            if forget:
+                optimizer.zero_grad()
+            loss = loss_of(model, batch)
+            (-loss if uphill else loss).backward()
+            if move:
+                optimizer.step()
+            losses.append(cross_entropy(model, batch).item() if late else loss.item())
+        return losses
+
+    return answer
+
+
+def its_own(model: nn.Module, optimizer: Any, batches: Any, schedule: Schedule) -> list[float]:
+    return loop()(model, torch.optim.SGD(model.parameters(), lr=1.0), batches, schedule)
+
+
+def in_words(model: nn.Module, optimizer: Any, batches: Any, schedule: Schedule) -> list[Tensor]:
+    found: list[Tensor] = []
+    for inputs, targets in batches:
+        optimizer.param_groups[0].update(lr=schedule(len(found)))
+        found.append(F.cross_entropy(model(inputs).transpose(1, 2), targets))
+        found[-1].backward()
         optimizer.step()
-    return _what_moved(model, before, optimizer)
+        optimizer.zero_grad()
+    return found
 
 
-def _what_moved(model: BigModel, before: dict[str, torch.Tensor], optimizer: torch.optim.Optimizer) -> str | None:
-    moved = {name: (value - before[name]).abs().max().item() for name, value in model.state_dict().items()}
-    for name in ("decoder.weight", "decoder.bias"):
-        if moved[name] == 0:
-            return f"After three steps {name} has not moved at all: the decoder is what should learn."
-    for name in ("encoder.weight", "encoder.bias"):
-        if moved[name] == 0:
-            continue
-        held = {id(p): group for group in optimizer.param_groups for p in group["params"]}
-        parameter = dict(model.named_parameters())[name]
-        if id(parameter) not in held:
-            return f"{name} moved by {moved[name]:.2g} in three steps, though no optimizer holds it: leave it alone."
-        if not parameter.requires_grad:
-            reason = (
-                "it asks for no gradient any more, but the one that it had from before stays, and the optimizer still "
-                "holds it: leave it out"
-            )
-        elif len(optimizer.param_groups) > 1:
-            reason = (
-                "a group of its own with rate 0 does not last, since a schedule writes the rate of every group at "
-                "every step: leave it out"
-            )
-        elif parameter.grad is not None and not parameter.grad.any():
-            reason = "its gradient is 0, but weight decay and momentum move it all the same: leave it out"
-        else:
-            reason = "the optimizer holds it: leave it out"
-        return f"{name} moved by {moved[name]:.2g} in three steps: {reason}."
-    return None
+def halving(t: int) -> float:
+    return 2.0 * 0.5**t
 
 
-def _trained_a_little() -> BigModel:
-    """A BigModel in the middle of its life: its gradients are those of an earlier training."""
-    generator = torch.Generator().manual_seed(0)
-    model = BigModel(6, 4, 6)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(torch.rand(parameter.shape, generator=generator) - 0.3)
-    _loss(model).backward()
-    return model
+def rising(t: int) -> float:
+    return 0.5 + 0.25 * t
 
 
-def _loss(model: BigModel) -> torch.Tensor:
+@exercise(
+    hints=(
+        "At which moment of a step must the new rate stand in the optimizer, and which t is it asked for?",
+        'Before optimizer.step() write schedule(t) into group["lr"] of each group; t counts the batches from 0.',
+        "for t, (inputs, targets) in enumerate(batches): the rate, the loss, zero_grad, backward, step, loss.item()",
+    ),
+    why="This loop trains everything that follows, and a schedule is nothing but the function that it asks.",
+    cases=[
+        ([[0, 1, 2], [1, 0, 2], [2, 2, 1], [0, 2, 0]], halving, 0),
+        ([[2, 0, 1, 1], [0, 1, 0, 2], [1, 1, 2, 0]], rising, 0.9),
+        ([[1, 2, 1], [2, 1, 0]], halving, 0),
+    ],
+    drive=trained,
+    seconds=20.0,
+    given=lambda texts, schedule, momentum: (
+        f"for {len(texts)} batches, a schedule of {', '.join(written(schedule(t)) for t in range(len(texts)))} and "
+        f"momentum {written(momentum)}"
+    ),
+    wrong={
+        "every step had the first rate: ask schedule(t) anew at each step": loop(lambda schedule, t: schedule(0)),
+        "every step had the rate that the optimizer came with: write schedule(t) into its groups":
+            loop(lambda schedule, t: 0.7),
+        "the first step had the rate that the optimizer came with: schedule(0) must stand there before it":
+            loop(lambda schedule, t: schedule(t) if t else 0.7),
+        "the schedule is one step ahead: steps are counted from 0": loop(lambda schedule, t: schedule(t + 1)),
+        "the rate is written after the step, so that each step has the rate of the one before":
+            loop(lambda schedule, t: schedule(t - 1) if t else 0.7),
+        "the gradients add up from step to step: empty them with optimizer.zero_grad()": loop(forget=False),
+        "nothing has moved: optimizer.step() is missing, or zero_grad stands between backward and step":
+            loop(move=False),
+        "it climbs: the loss was made larger": loop(uphill=True),
+        "it ended after the first batch: the return has to stand after the loop": loop(only=1),
+        "the last batch is missing": loop(only=-1),
+        "softmax was taken before cross_entropy, which takes its own": loop(loss_of=of_probabilities),
+        "these are the losses after each update: note the loss that the step was made with": loop(late=True),
+        "the optimizer that was handed over is not the one that moved the model": its_own,
+    },
+    also_right=[in_words, loop()],
+    refused=[
+        lambda *a: loop()(*a)[-1],
+        lambda *a: sum(loop()(*a)) / len(a[2]),
+        lambda m, o, b, s: loop()(m, torch.optim.AdamW(m.parameters()), b, s),
+        lambda m, o, b, s: loop()(m, o, b[::-1], s)[::-1],
+        lambda m, o, b, s: loop()(m, o, [*b, *b], s),
+        lambda *a: loop()(*a)[1:],
+    ],
+)
+def fine_tune(model: nn.Module, optimizer: Any, batches: Sequence[Batch], schedule: Schedule) -> list[float]:
+    losses = []
+    for t, (inputs, targets) in enumerate(batches):
+        for group in optimizer.param_groups:
+            group["lr"] = schedule(t)
+        logits = model(inputs)  # (B, T, V)
+        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@exercise(
+    hints=(
+        "What is still to be spent at t, as a share of the total? The text above has the formula.",
+        "It is (1 − t/T)^(α+1): set it to what is left of the total, 1 − share, and solve for t.",
+        "Take the (α+1)-th root of 1 − share: that is 1 − t/T. Then t = T · (1 − that root).",
+    ),
+    why="It tells which steps of a long training count: with α = 1, three quarters are spent in the first half.",
+    cases=[(0.5, 200, 1), (0.75, 200, 3), (0.75, 100, 0), (0, 50, 2), (1, 50, 2), (0.9, 10, 0.5), (0.3, 7, 1)],
+    tolerance=1e-4,
+    wrong={
+        "that is the share of the time, t/T; multiply by T": lambda s, T, alpha: 1 - (1 - s) ** (1 / (alpha + 1)),
+        "that is how many steps are left; subtract it from T": lambda s, T, alpha: T * (1 - s) ** (1 / (alpha + 1)),
+        "(1 − t/T)^(α+1) is what is left, not what is spent": lambda s, T, alpha: T * s ** (1 / (alpha + 1)),
+        "the share that is spent and the share that is left are mixed up inside the root":
+            lambda s, T, alpha: T * (1 - s ** (1 / (alpha + 1))),
+        "that tells when the rate has fallen so far; what is left of the total has the power α + 1":
+            lambda s, T, alpha: T * (1 - (1 - s) ** (1 / (alpha or 1e-9))),
+        "a power is undone by its root: the exponent is 1/(α + 1)":
+            lambda s, T, alpha: T * (1 - (1 - s) ** (alpha + 1)),
+        "that spends in proportion to time, but the rate falls: more is spent early":
+            lambda s, T, alpha: T * s / (alpha + 1),
+        "it does not depend on α, as if the rate were constant": lambda s, T, alpha: T * s,
+    },
+    also_right=[
+        lambda s, T, alpha: T - T * (1 - s) ** (1 / (1 + alpha)),
+        lambda s, T, alpha: torch.tensor(T * (1.0 - (1.0 - s) ** (1 / (alpha + 1)))),
+    ],
+    refused=[
+        lambda s, T, alpha: math.ceil(T * (1 - (1 - s) ** (1 / (alpha + 1)))),
+        lambda s, T, alpha: int(T * (1 - (1 - s) ** (1 / (alpha + 1)))),
+        lambda s, T, alpha: round(T * (1 - (1 - s) ** (1 / (alpha + 1)))),
+    ],
+)
+def step_when_spent(share: float, T: int, alpha: float) -> float:
+    return T * (1 - (1 - share) ** (1 / (alpha + 1)))
+
+
+@exercise(
+    hints=(
+        "Which part of the rate falls, and on what does it stand?",
+        "The part from eta_0 down to eta_end falls, to 0; add eta_end to it. After T nothing is left of it.",
+        "left = max(0, 1 - t / T), and the rate is eta_end + (eta_0 - eta_end) * left ** alpha.",
+    ),
+    why="A rate that ends above 0 keeps on learning to the last step, and one that stays there forgives a wrong T.",
+    cases=[
+        (5, 10, 0.5, 0.1, 2), (0, 10, 0.5, 0.1, 2), (8, 20, 0.5, 0.1, 1), (10, 10, 0.4, 0.2, 2),
+        (11, 10, 0.5, 0.1, 0.5), (30, 20, 0.5, 0.1, 2), (3, 8, 0.1, 0.1, 3), (3, 7, 0.9, 0.3, 0),
+    ],
+    wrong={
+        "it rises, because the power is taken of t/T; take it of 1 − t/T, the share that is left":
+            lambda t, T, a, b, alpha: b + (a - b) * min(1, t / T) ** alpha,
+        "1 − (t/T)^α falls late; the formula falls early: first subtract, then take the power":
+            lambda t, T, a, b, alpha: b + (a - b) * (1 - min(1, t / T) ** alpha),
+        "it begins at η0 + η_end; the part that falls is η0 − η_end":
+            lambda t, T, a, b, alpha: b + a * max(0, 1 - t / T) ** alpha,
+        "cut off at η_end, it stands still once it is there; shrink the curve instead of cutting it":
+            lambda t, T, a, b, alpha: max(b, a * max(0, 1 - t / T) ** alpha),
+        "it falls to 0; it should end at η_end": lambda t, T, a, b, alpha: a * max(0, 1 - t / T) ** alpha,
+        "it falls from η0 − η_end to 0; add η_end again":
+            lambda t, T, a, b, alpha: (a - b) * max(0, 1 - t / T) ** alpha,
+        "it is at its end at t = T − 1; the formula divides by T":
+            lambda t, T, a, b, alpha: b + (a - b) * max(0, 1 - t / (T - 1)) ** alpha,
+        "it is one step ahead: at t = 0 the rate is still η0":
+            lambda t, T, a, b, alpha: b + (a - b) * max(0, 1 - (t + 1) / T) ** alpha,
+        "α multiplies there; it is an exponent: ** alpha":
+            lambda t, T, a, b, alpha: b + (a - b) * max(0, 1 - t / T) * alpha,
+        "the power takes in the rates too; only 1 − t/T is raised to α":
+            lambda t, T, a, b, alpha: (b + (a - b) * max(0, 1 - t / T)) ** alpha,
+        "after T the rate is 0; it should stay at η_end":
+            lambda t, T, a, b, alpha: 0 if t > T else b + (a - b) * (1 - t / T) ** alpha,
+        "after T the share that is left is below 0, and so is what falls: there it stays at η_end":
+            lambda t, T, a, b, alpha: b + (a - b) * (1 - t / T) ** alpha,
+    },
+    also_right=[
+        lambda t, T, a, b, alpha: b if t > T else b + (a - b) * (1 - t / T) ** alpha,
+        lambda t, T, a, b, alpha: b + (a - b) * (1 - min(t, T) / T) ** alpha,
+    ],
+    refused=[
+        lambda t, T, a, b, alpha: b + (a - b) * max(0, 1 - t / 10) ** alpha,
+        lambda t, T, a, b, alpha: [b, a],
+        lambda t, T, a, b, alpha: b + (a - b) * abs(1 - t / T) ** alpha,
+    ],
+)
+def decay_to(t: int, T: int, eta_0: float, eta_end: float, alpha: float) -> float:
+    left = max(0, 1 - t / T)
+    return eta_end + (eta_0 - eta_end) * left**alpha
+
+
+def losses(*numbers: float) -> Tensor:
+    return torch.tensor(numbers, dtype=torch.float64)
+
+
+@exercise(
+    hints=(
+        "What is common to both settings in a seed, and what is left of it in the difference?",
+        "Take the difference seed by seed; then its mean, and its standard deviation over √S, S the number of seeds.",
+        "differences = theirs - ours; return differences.mean(), differences.std() / len(differences) ** 0.5",
+    ),
+    why="What is common to both in a seed cancels: a small lead shows that two separate means would hide.",
+    cases=[
+        (losses(3.2, 3.6, 2.9, 3.4, 3.1), losses(3.1, 3.7, 2.6, 3.4, 2.9)),
+        (losses(5.0, 4.0, 6.5), losses(5.5, 4.1, 6.0)),
+        (losses(2.0, 2.5, 3.0, 3.5, 4.0, 9.0), losses(1.0, 2.4, 3.2, 3.1, 3.9, 8.0)),
+    ],
+    wrong={
+        "the sign of the lead is turned: where ours is lower, theirs − ours is above 0":
+            lambda a, b: ((b - a).mean(), (b - a).std() / len(a) ** 0.5),
+        "the second is the spread of the differences; their mean is steadier by √S: divide by it":
+            lambda a, b: ((a - b).mean(), (a - b).std()),
+        "the spread is divided by S, not by S − 1: numpy's std needs ddof=1, torch's does not":
+            lambda a, b: ((a - b).mean(), (a - b).std(correction=0) / len(a) ** 0.5),
+        "the second is the spread with S instead of S − 1, and not yet divided by √S":
+            lambda a, b: ((a - b).mean(), (a - b).std(correction=0)),
+        "the spread is divided by S; the standard error of a mean divides it by √S":
+            lambda a, b: ((a - b).mean(), (a - b).std() / len(a)),
+        "it divides by √(S − 1); S − 1 belongs inside the standard deviation, √S outside":
+            lambda a, b: ((a - b).mean(), (a - b).std() / (len(a) - 1) ** 0.5),
+        "the rows are treated as unrelated, so the seeds' own ups and downs count: take differences first":
+            lambda a, b: ((a - b).mean(), ((a.var() + b.var()) / len(a)) ** 0.5),
+        "the difference of two spreads is not the spread of the difference: subtract seed by seed first":
+            lambda a, b: ((a - b).mean(), abs(a.std() - b.std()) / len(a) ** 0.5),
+        "the signs of the differences are lost: a seed in which theirs is lower counts against ours":
+            lambda a, b: ((a - b).abs().mean(), (a - b).abs().std() / len(a) ** 0.5),
+        "the first is the median; asked for is the mean":
+            lambda a, b: ((a - b).median(), (a - b).std() / len(a) ** 0.5),
+        "it divides by √8 however many seeds there are: count them":
+            lambda a, b: ((a - b).mean(), (a - b).std() / 8**0.5),
+    },
+    also_right=[
+        lambda a, b: [float(np.mean(a.numpy() - b.numpy())), float(np.std((a - b).numpy(), ddof=1)) / np.sqrt(len(a))],
+        lambda a, b: torch.stack([a.mean() - b.mean(), (b - a).std() / len(a) ** 0.5]),
+    ],
+    refused=[lambda a, b: (a - b).mean(), lambda a, b: (a - b, 0.1), lambda a, b: ((a - b).mean(), 0.0)],
+)
+def lead(theirs: Tensor, ours: Tensor) -> tuple[Tensor, Tensor]:
+    differences = theirs - ours
+    return differences.mean(), differences.std() / len(differences) ** 0.5
+
+
+def pairs_lost(model: BigModel) -> Tensor:
     return F.cross_entropy(model(torch.eye(6)), torch.tensor([1, 2, 3, 4, 5, 0]))
 
 
-@grader(
-    hint="take the difference seed by seed; the mean of the differences, and their standard deviation over √S.",
-    why="What is common to both in a seed cancels: a small lead shows that two separate means would hide.",
+def trained_before() -> BigModel:
+    """A BigModel in the middle of its life: its gradients are those of an earlier training."""
+    model, generator = BigModel(6, 4, 6), torch.Generator().manual_seed(0)
+    for parameter in model.parameters():
+        parameter.data = torch.rand(parameter.shape, generator=generator) - 0.3
+    pairs_lost(model).backward()
+    return model
+
+
+def three_steps(answer: Callable[..., Any], lr: float, momentum: float, weight_decay: float) -> Any:
+    """The settings of an optimizer, and how far each part of the model went with it under a schedule."""
+    model = trained_before()
+    start = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    optimizer = answer(model, lr, momentum, weight_decay)
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        return optimizer
+    given = dict(optimizer.param_groups[0])
+    for t in range(3):
+        for group in optimizer.param_groups:
+            group["lr"] = polynomial(t, T=3, eta_0=lr, alpha=1)  # as a loop with a schedule does
+        pairs_lost(model).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    went = {name: (dict(model.named_parameters())[name] - start[name]).abs().max().item() for name in start}
+    settings = {f"the optimizer's {name}": given.get(name) for name in ("momentum", "weight_decay", "nesterov", "lr")}
+    ways = {f"the way that {name} went in three steps": way for name, way in went.items()}
+    return {"the optimizer": type(optimizer).__name__, **settings, **ways}
+
+
+def sgd(parameters: Any, lr: float, momentum: float, weight_decay: float, **more: Any) -> torch.optim.SGD:
+    return torch.optim.SGD(parameters, lr=lr, momentum=momentum, weight_decay=weight_decay, **more)
+
+
+def held_without_gradient(model: BigModel, *settings: float) -> torch.optim.SGD:
+    model.encoder.requires_grad_(False)
+    return sgd(model.parameters(), *settings)
+
+
+def gradients_of_nothing(model: BigModel, *settings: float) -> torch.optim.SGD:
+    for parameter in model.encoder.parameters():
+        parameter.grad = None
+        parameter.register_hook(torch.zeros_like)
+    return sgd(model.parameters(), *settings)
+
+
+def begun_anew(model: BigModel, *settings: float) -> torch.optim.SGD:
+    nn.init.zeros_(model.encoder.weight)
+    return sgd(model.decoder.parameters(), *settings)
+
+
+def freed_and_chosen(model: BigModel, *settings: float) -> torch.optim.SGD:
+    model.encoder.requires_grad_(False)
+    return sgd([parameter for parameter in model.parameters() if parameter.requires_grad], *settings)
+
+
+@exercise(
+    hints=(
+        "What can an optimizer move, and how does it come to know of it?",
+        "It moves the parameters that it was given, and no others: give it those of one layer.",
+        "torch.optim.SGD(model.decoder.parameters(), lr=lr, …), with momentum and weight_decay handed on.",
+    ),
+    why="What no optimizer holds cannot move: not by momentum, not by weight decay, not by a schedule.",
+    cases=[(0.1, 0.9, 0.01), (0.25, 0.5, 0.2)],
+    drive=three_steps,
+    wrong={
+        "the optimizer holds the encoder too, and a rate of 0 for it does not last, as a schedule writes every group's":
+            lambda model, *s: sgd(model.parameters(), *s),
+        "that trains the encoder; the decoder is what should learn":
+            lambda model, *s: sgd(model.encoder.parameters(), *s),
+        "the encoder asks for no gradient any more, but the one from before is still there, and the optimizer holds it":
+            held_without_gradient,
+        "its gradient is 0, but weight decay moves what an optimizer holds all the same": gradients_of_nothing,
+        "the encoder's weight was changed before any training: only choose what the optimizer holds": begun_anew,
+        "the decoder has a bias too": lambda model, *s: sgd([model.decoder.weight], *s),
+        "the decoder has not moved: these are copies of its parameters":
+            lambda model, *s: sgd([parameter.detach().clone() for parameter in model.decoder.parameters()], *s),
+        "weight decay is off: hand weight_decay on": lambda model, lr, m, d: sgd(model.decoder.parameters(), lr, m, 0),
+        "momentum is off: hand momentum on": lambda model, lr, m, d: sgd(model.decoder.parameters(), lr, 0, d),
+        "the rate is written in: use lr": lambda model, lr, m, d: sgd(model.decoder.parameters(), 0.1, m, d),
+        "Nesterov's momentum is another one: leave nesterov off":
+            lambda model, *s: sgd(model.decoder.parameters(), *s, nesterov=True),
+    },
+    also_right=[freed_and_chosen, lambda model, *s: sgd(list(model.decoder.parameters()), *s)],
+    refused=[
+        lambda model, *s: model,
+        lambda model, *s: sgd(model.decoder.parameters(), 0.1, 0.9, 0.01),
+        lambda model, lr, m, d: torch.optim.AdamW(model.decoder.parameters(), lr=lr, weight_decay=d),
+    ],
 )
-def lead(answer: Callable[..., Any]) -> str | None:
-    """Examine a function (theirs, ours), losses by seed → mean of theirs − ours, and its standard error."""
-    theirs = torch.tensor([3.2, 3.6, 2.9, 3.4, 3.1, 3.8, 3.0, 3.3], dtype=torch.float64)
-    ours = theirs - torch.tensor([0.1, 0.2, 0.1, 0.0, 0.2, 0.1, 0.0, 0.1], dtype=torch.float64)
-    result = answer(theirs, ours)
-    if not isinstance(result, tuple | list) or len(result) != 2:
-        return f"It should return two numbers, the mean lead and its standard error, and it returns {_kind(result)}."
-    mean, error = (float(value) for value in result)
-    if math.isclose(mean, -0.1, rel_tol=1e-6):
-        return "The sign is turned round: in the example ours is lower, so its lead, theirs − ours, is 0.1, not −0.1."
-    if not math.isclose(mean, 0.1, rel_tol=1e-6):
-        return f"In the example ours is lower by 0.1 on average, and your mean lead is {mean:.4g}."
-    differences = theirs - ours
-    deviation = differences.std().item()
-    right = deviation / 8**0.5
-    between = math.sqrt((theirs.var() / 8 + ours.var() / 8).item())
-    of_all = differences.std(correction=0).item()
-    of_both = abs(theirs.std() - ours.std()).item()
-    turned = "The difference of two spreads is not the spread of the difference: subtract seed by seed first."
-    wrong = [
-        (
-            deviation,
-            "That is the spread of the differences; the mean of 8 of them is steadier by √8: divide by it.",
-        ),
-        (
-            of_all / 8**0.5,
-            "The spread is divided by S, not by S − 1: numpy's std needs ddof=1, torch's does not.",
-        ),
-        (of_all, "That is the spread with S instead of S − 1, and not yet divided by √S."),
-        (deviation / 8, "The spread is divided by S; the standard error of a mean divides it by √S."),
-        (
-            deviation / 7**0.5,
-            "It divides by √(S − 1); S − 1 belongs inside the standard deviation, √S outside.",
-        ),
-        (deviation**2 / 8, "That is the square of the standard error: take the root."),
-        (
-            between,
-            "The rows are treated as unrelated, so the seeds' own ups and downs count: take differences first.",
-        ),
-        (of_both / 8**0.5, turned),
-        (of_both, turned),
-    ]
-    for value, words in wrong:
-        if math.isclose(error, value, rel_tol=1e-6):
-            return f"{words} In the example the standard error is {right:.4f}, and yours is {error:.4f}."
-    if not math.isclose(error, right, rel_tol=1e-6):
-        return f"In the example the standard error of the mean lead is {right:.4f}, and yours is {error:.4f}."
-    mean, error = (float(value) for value in answer(theirs[:4].float(), ours[:4].float()))
-    if not math.isclose(error, differences[:4].std().item() / 2, rel_tol=1e-3):
-        right = differences[:4].std().item() / 2
-        return f"With four seeds instead of eight it is {right:.4f}, and yours is {error:.4f}: count the seeds."
-    return None
+def decoder_only(model: BigModel, lr: float, momentum: float, weight_decay: float) -> torch.optim.SGD:
+    return torch.optim.SGD(model.decoder.parameters(), lr=lr, momentum=momentum, weight_decay=weight_decay)
 
 
-@grader(
-    hint="for t < steps: schedule(0) · (t + 1)/steps; after that schedule(t − steps), which begins at its own step 0.",
-    why="Any schedule can be warmed up so, because none of them has a state: they compose like the functions they are.",
-)
-def warmed(answer: Callable[..., Any]) -> str | None:
-    """Examine a function (schedule, steps) → a schedule that first rises in equal steps to schedule(0)."""
-    line = partial(polynomial, T=4, eta_0=0.8, alpha=1)
-    schedule = answer(line, 4)
-    if not callable(schedule):
-        return f"It should return a schedule, a function of the step t, and it returns {_kind(schedule)}."
-    expected = [0.2, 0.4, 0.6, 0.8, 0.8, 0.6, 0.4, 0.2, 0.0]
-    case = "For the line 0.8 · (1 − t/4) with 4 steps of warm-up,"
-    try:
-        rates = [float(schedule(t)) for t in range(9)]
-    except ValueError as error:
-        return (
-            f"{case} it stops with “{error}”. The warm-up comes before the schedule: after it, ask for "
-            "schedule(t − steps), and during it only for schedule(0)."
-        )
-    if not np.allclose(rates, expected):
-        shown = [round(rate, 3) for rate in rates]
-        return f"{case} the rates are {expected}, and yours are {shown}: {_wrong_warm_up(rates)}"
-    again = [float(schedule(t)) for t in range(9)]
-    if not np.allclose(again, expected):
-        return "Asked a second time, it gives other rates: let it depend on t alone, and keep no count of its own."
-    backwards = [float(answer(line, 4)(t)) for t in (6, 2, 0)]
-    if not np.allclose(backwards, [0.4, 0.6, 0.2]):
-        return "Asked for the steps 6, 2, 0 in this order, it gives other rates: let it depend on t alone."
-    wave = answer(partial(cosine, T=10, eta_0=0.5), 5)
-    if not math.isclose(float(wave(10)), 0.25) or not math.isclose(float(wave(1)), 0.2):
-        return "It is right for the line, and wrong for a cosine: use the schedule that it is given, not its formula."
-    flat = answer(partial(constant, eta_0=0.3), 2)
-    if not math.isclose(float(flat(0)), 0.15):
-        return f"A constant 0.3 with 2 steps of warm-up begins at 0.15, and yours at {float(flat(0)):.4g}."
-    return None
-
-
-def _wrong_warm_up(rates: list[float]) -> str:
-    if rates[0] == 0:
-        return "the first step has rate 0 and is wasted; use (t + 1)/steps."
-    if np.allclose(rates[:4], [0.8, 0.6, 0.4, 0.2]):
-        return "there is no warm-up in them."
-    if rates[3] > 0.8 + 1e-9:
-        return "they rise above the schedule's first rate: the last step of the warm-up is schedule(0)."
-    if np.allclose(rates[:4], [0.16, 0.32, 0.48, 0.64]):
-        return "they rise in steps of 1/(steps + 1), so the warm-up is one step too long: divide t + 1 by steps."
-    if not np.allclose(rates[:4], [0.2, 0.4, 0.6, 0.8]):
-        return "the warm-up is not the line up to schedule(0): do not let the schedule fall while it rises."
-    return "after the warm-up the schedule begins at its own step 0: ask it for t − steps."
-
-
-def _not_a_number(value: Any, call: str) -> str | None:
-    """What to say where a function should have returned one real number."""
-    if isinstance(value, numbers.Real) or (isinstance(value, np.ndarray | torch.Tensor) and value.ndim == 0):
-        return None
-    return f"At {call} it should return one number, and it returns {_kind(value)}."
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "None (is there a return?)"
-    return f"{value!r}" if isinstance(value, complex) else f"a {type(value).__name__}"
+# fmt: on
