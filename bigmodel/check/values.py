@@ -122,7 +122,7 @@ def fact(value: Any, expected: Any) -> str | None:
         return say("nan")
     if same(found, -wanted):
         return say("sign")
-    if any(same(found, wanted.round(decimals=digits), 1e-9) for digits in range(5)):
+    if found.any() and any(same(found, wanted.round(decimals=digits), 1e-9) for digits in range(5)):
         return say("rounded")
     if wanted.ndim == 1 and same(found.sort().values, wanted.sort().values):
         return say("order")
