@@ -33,13 +33,13 @@ UNUSED = {
     "checkpoint.build_big_model", "checkpoint.config_of", "checkpoint.unwrapped", "decoder.SwiGLU",
     "generate.draw_rows", "generate.stream_ids", "optimizer.Muon", "text.Corpus", "text.corpus",
     "text.deduplicate", "text.download", "text.passages", "tokenizer.LongestMatch", "tokenizer.PairCounts",
-    "tokenizer.from_readable", "tokenizer.pieces_pattern", "top_five.TopFive", "train.device_of",
-    "world/beats.even", "world/beats.nearby", "world/beats.uniform", "world/frames.find_slot",
-    "world/frames.wordings", "world/prefix.beginnings", "world/prefix.prefix_log_probability",
-    "world/program.normalised", "world/reading.narrow", "world/reading.read_sentences",
-    "world/reading.understand", "world/tasks.contradict", "world/tasks.instruction",
-    "world/tasks.preference", "world/telling.capitalise", "world/words/dialect.retell",
-    "world/words/pinyin.pinyin_words", "world/words/pinyin.word_readings",
+    "tokenizer.from_readable", "tokenizer.pieces_pattern", "train.device_of", "world/beats.even",
+    "world/beats.nearby", "world/beats.uniform", "world/frames.find_slot", "world/frames.wordings",
+    "world/prefix.beginnings", "world/prefix.prefix_log_probability", "world/program.normalised",
+    "world/reading.narrow", "world/reading.read_sentences", "world/reading.understand",
+    "world/tasks.contradict", "world/tasks.instruction", "world/tasks.preference",
+    "world/telling.capitalise", "world/words/dialect.retell", "world/words/pinyin.pinyin_words",
+    "world/words/pinyin.word_readings",
 }  # fmt: skip
 
 every_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
