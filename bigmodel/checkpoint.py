@@ -199,8 +199,7 @@ def load_run(folder: str | Path) -> Run:
     except SafetensorError as error:
         raise ValueError(f"{folder / WEIGHTS} is not a file of weights, or is damaged: {error}.") from None
     fit_weights(model, _with_shared(model, once), folder / WEIGHTS)
-    record = json.loads(_bytes_of(folder / RECORD)) if (folder / RECORD).exists() else {}
-    return Run(model.eval(), tokenizers.load(folder / TOKENIZER), record)
+    return Run(model.eval(), tokenizers.load(folder / TOKENIZER), _read_record(folder / RECORD))
 
 
 def _read_config(path: Path) -> tuple[nn.Module, dict[str, str]]:
@@ -214,6 +213,14 @@ def _read_config(path: Path) -> tuple[nn.Module, dict[str, str]]:
         raise ValueError(
             f"{path} does not describe a run of bigmodel: it is damaged, or belongs to something else."
         ) from None
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    """What was noted about how a run was made; nothing where there is no note."""
+    try:
+        return dict(json.loads(path.read_bytes())) if path.exists() else {}
+    except (ValueError, TypeError):
+        raise ValueError(f"{path} is damaged: bring it back, or delete it; the model does not need it.") from None
 
 
 def _with_shared(model: nn.Module, once: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -315,9 +322,10 @@ def _difference(
     before: dict[str, str], now: dict[str, str], history: History, rate_of: Callable[[int], float], steps: int
 ) -> str | None:
     """What of an earlier training is unlike this call, in words; None for the same training."""
-    for name in before | now:
-        if before.get(name) != now.get(name):
-            return f"was made with {name} {before.get(name)}, and this call has {now.get(name)}"
+    unlike = [name for name in before | now if before.get(name) != now.get(name)]
+    if unlike:
+        then, here = (", ".join(f"{name} {made.get(name)}" for name in unlike) for made in (before, now))
+        return f"was made with {then}, and this call has {here}"
     for step, rate in enumerate(history.rates[:steps]):
         if rate != rate_of(step):
             return f"had a learning rate of {rate:.4g} at step {step}, and this call has {rate_of(step):.4g}"

@@ -73,7 +73,7 @@ def join(texts: Sequence[str], tokenizer: Tokenizer) -> list[int]:
 
 
 def batches(
-    data: TensorDataset, batch_size: int, seed: int, first: int = 0, rank: int = 0, processes: int = 1
+    data: TensorDataset, batch_size: int, seed: int, first: int = 0, rank: int = 0, world_size: int = 1
 ) -> Iterator[tuple[Tensor, ...]]:
     """Yield shuffled batches without end, from batch number ``first`` on.
 
@@ -90,10 +90,10 @@ def batches(
     """
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}, but a batch has at least 1 row.")
-    if len(data) < processes:
-        raise ValueError(f"{len(data)} rows cannot be shared by {processes} processes: take more text.")
-    batch_size = min(batch_size, len(data) // processes)
-    together = batch_size * processes
+    if len(data) < world_size:
+        raise ValueError(f"{len(data)} rows cannot be shared by {world_size} processes: take more text.")
+    batch_size = min(batch_size, len(data) // world_size)
+    together = batch_size * world_size
     epoch, start = divmod(first, len(data) // together)
     while True:
         order = _epoch_order(len(data), seed, epoch)  # (N,)
@@ -108,6 +108,16 @@ def process() -> tuple[int, int]:
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank(), torch.distributed.get_world_size()
     return 0, 1
+
+
+def share_of(count: Tensor) -> Tensor | float:
+    """What a mean over ``count`` things weighs, so that the mean of all processes' means is the mean of all things."""
+    _, world_size = process()
+    if world_size == 1:
+        return 1.0
+    together = count.clone()
+    torch.distributed.all_reduce(together)
+    return count * world_size / together
 
 
 def without_idle_columns(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.utils.data import TensorDataset
 
 from bigmodel.checkpoint import Checkpoint, History, check_arguments, interruptible, recipe
-from bigmodel.data import IGNORE_INDEX, batches, mixed, process, without_idle_columns
+from bigmodel.data import IGNORE_INDEX, batches, mixed, process, share_of, without_idle_columns
 from bigmodel.display import progress_bar
 from bigmodel.schedule import constant
 
@@ -23,7 +23,8 @@ def next_token_loss(model: nn.Module, batch: Batch) -> Tensor:
     """Mean cross-entropy of the tokens that come next, in nats a token, for a batch of inputs and targets (B, T)."""
     inputs, targets = without_idle_columns(*batch)
     logits = model(inputs)  # (B, T, V)
-    return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE_INDEX)
+    mean = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE_INDEX)
+    return mean * share_of((targets != IGNORE_INDEX).sum())  # of several processes; 1 for one
 
 
 @torch.no_grad()
@@ -115,10 +116,10 @@ def train(
         OSError: the checkpoint cannot be written; the last one is untouched.
     """
     check_arguments(data, steps, batch_size, clip, precision)
-    rank, processes = process()
+    rank, world_size = process()
     rate_of = learning_rate if callable(learning_rate) else partial(constant, eta_0=learning_rate)
     optim = optimizer([p for p in model.parameters() if p.requires_grad], lr=rate_of(0))
-    made_with = recipe(optim, data, batch_size * processes, seed, clip, precision) if checkpoint else {}
+    made_with = recipe(optim, data, batch_size * world_size, seed, clip, precision) if checkpoint else {}
     history = checkpoint.resume(model, optim, made_with, rate_of, steps) if checkpoint else History()
     device = device_of(model)
     started = time.perf_counter() - history.seconds
@@ -127,7 +128,7 @@ def train(
     bar = progress_bar(steps, initial=first, unit="step", hidden=rank > 0)
     with bar, interruptible() as stopped, torch.random.fork_rng(devices=[]):
         model.train()
-        for step, batch in enumerate(batches(data, batch_size, seed, first, rank, processes), start=first):
+        for step, batch in enumerate(batches(data, batch_size, seed, first, rank, world_size), start=first):
             last = step == steps or stopped.is_set()
             measured = step in history.validation_steps[-1:]  # before it was stopped
             if validation and not measured and (step % validation.every == 0 or step == steps):
@@ -138,7 +139,7 @@ def train(
                 checkpoint.save(model, optim, history, made_with)
             if last:
                 break
-            torch.manual_seed(mixed(seed, step))
+            torch.manual_seed(mixed(seed, step * world_size + rank))
             rate = rate_of(step)
             for group in optim.param_groups:
                 group["lr"] = rate

@@ -237,3 +237,10 @@ def test_the_shipped_run_says_how_it_was_made():
 def test_a_checkpoint_is_written_each_step_or_more():
     with pytest.raises(ValueError, match="every is 0"):
         Checkpoint("c.pt", every=0)
+
+
+def test_a_damaged_record_is_named(tmp_path):
+    save_run(tmp_path, new_model(), TOKENIZER)
+    (tmp_path / "record.json").write_text("{")
+    with pytest.raises(ValueError, match=r"record\.json is damaged"):
+        load_run(tmp_path)

@@ -65,11 +65,11 @@ def test_an_epoch_shows_every_row_once_in_a_new_order():
 def test_processes_share_each_batch_and_miss_nothing():
     data = windows(range(14), length=1)  # 13 rows
     whole = islice(batches(data, 6, seed=0), 5)
-    shares = [islice(batches(data, 2, seed=0, rank=rank, processes=3), 5) for rank in range(3)]
+    shares = [islice(batches(data, 2, seed=0, rank=rank, world_size=3), 5) for rank in range(3)]
     for (inputs, _), *parts in zip(whole, *shares, strict=True):
         assert torch.equal(inputs, torch.cat([own for own, _ in parts]))
     with pytest.raises(ValueError, match="1 rows cannot be shared by 2 processes"):
-        next(batches(windows([1, 2], 1), 1, seed=0, processes=2))
+        next(batches(windows([1, 2], 1), 1, seed=0, world_size=2))
 
 
 def test_seeds_and_epochs_do_not_share_orders():
