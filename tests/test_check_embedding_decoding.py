@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from bigmodel.check import embedding_decoding as check
-from bigmodel.generate import probabilities
+from bigmodel.generate import Sampling, probabilities
 from bigmodel.tokenizer import WordTokenizer, decode_stream
 
 
@@ -171,7 +171,7 @@ TEMPERATURE = [
 ]
 
 
-@pytest.mark.parametrize("answer", [by_hand, probabilities, lambda z, t: F.softmax(z / t, dim=1)])
+@pytest.mark.parametrize("answer", [by_hand, lambda z, t: probabilities(z, Sampling(t)), lambda z, t: F.softmax(z / t, dim=1)])
 def test_softmax_with_temperature_is_accepted(answer, capsys):
     assert said(capsys, check.next_probabilities, answer).startswith("✓ ")
 
@@ -199,7 +199,7 @@ def reached_before(ordered, p):
 
 
 def by_package(p_words, p):
-    return probabilities(p_words.log(), top_p=p)
+    return probabilities(p_words.log(), sampling=Sampling(top_p=p))
 
 
 def by_loop(p_words, p):
