@@ -171,7 +171,9 @@ TEMPERATURE = [
 ]
 
 
-@pytest.mark.parametrize("answer", [by_hand, lambda z, t: probabilities(z, Sampling(t)), lambda z, t: F.softmax(z / t, dim=1)])
+@pytest.mark.parametrize(
+    "answer", [by_hand, lambda z, t: probabilities(z, Sampling(t)), lambda z, t: F.softmax(z / t, dim=1)]
+)
 def test_softmax_with_temperature_is_accepted(answer, capsys):
     assert said(capsys, check.next_probabilities, answer).startswith("✓ ")
 
