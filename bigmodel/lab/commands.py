@@ -89,13 +89,13 @@ def regenerate(options: Namespace) -> int:
 
 def pretrain(options: Namespace) -> int:
     """Pretrain a model on text."""
-    from bigmodel.lab import models
+    from bigmodel.lab import pretrain as command
 
-    return models.pretrain(options)
+    return command.pretrain(options)
 
 
 def generate(options: Namespace) -> None:
     """Write text with a model that was pretrained."""
-    from bigmodel.lab import models
+    from bigmodel.lab import generate as command
 
-    models.generate(options)
+    command.generate(options)

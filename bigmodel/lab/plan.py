@@ -1,0 +1,93 @@
+"""What to train in the time given: the machine is measured, and a fitted law says how large a model pays."""
+
+import time
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch.utils.data import TensorDataset
+
+from bigmodel.checkpoint import History
+from bigmodel.decoder import Config, Decoder
+from bigmodel.optimizer import MuonAdamW
+from bigmodel.train import train
+
+# What a machine is measured with: so many rows of so many tokens, and a Decoder of about the sizes that are planned.
+ROWS, LENGTH = 16, 64
+YARDSTICK = Config(2048, LENGTH, n_layer=2, n_head=3, n_embd=96)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A pretraining of a Decoder that fits a time: its sizes, how it is fed, and for how long."""
+
+    vocab_size: int
+    context: int
+    n_layer: int
+    n_embd: int
+    batch_size: int
+    learning_rate: float
+    precision: str
+    at_most: int  # bytes of text that are read
+    seconds: float = 0.0  # of training; 0 until what comes before it is done
+
+    def config(self, vocab_size: int) -> Config:
+        """The Decoder to build, for as many tokens as the text gave."""
+        return Config(vocab_size, self.context, self.n_layer, n_head=self.n_embd // 32, n_embd=self.n_embd)
+
+
+def seconds_a_step(config: Config, batch_size: int, precision: str, steps: int = 6) -> float:
+    """How long one step of training takes here: the quickest of a few."""
+    with torch.random.fork_rng(devices=[]):
+        model = Decoder(config)
+        ids = torch.randint(config.vocab_size, (batch_size, config.context))  # (B, T)
+    moments = [time.perf_counter()]
+    train(
+        model, TensorDataset(ids, ids), steps=steps, learning_rate=0.001, batch_size=batch_size, precision=precision,
+        optimizer=partial(MuonAdamW, blocks=model.blocks), on_step=lambda *_: moments.append(time.perf_counter()),
+    )  # fmt: skip
+    return min(after - before for before, after in zip(moments[1:], moments[2:], strict=False))
+
+
+def measured() -> tuple[str, float]:
+    """The quicker precision on this machine, and the seconds that a step of the yardstick takes in it."""
+    found = {precision: seconds_a_step(YARDSTICK, ROWS, precision) for precision in ("float32", "bfloat16")}
+    precision = min(found, key=lambda name: found[name])
+    return precision, found[precision]
+
+
+def bytes_read(seconds: float, yardstick: float) -> int:
+    """How much of a text can be of use in the time: more tokens than the yardstick reads are not needed."""
+    return max(2_000_000, int(4 * 0.5 * seconds / yardstick * ROWS * LENGTH))
+
+
+def planned(seconds: float, characters: int, precision: str, yardstick: float, at_most: int) -> Plan:
+    """The Decoder that comes lowest in some seconds on a text of so many characters."""
+    steps = seconds / yardstick
+    n_layer, n_embd = (2, 96) if steps < 4000 else (3, 128)
+    vocab_size = 2048 if characters > 300_000 else 1000
+    return Plan(vocab_size, 64, n_layer, n_embd, ROWS, 0.04, precision, at_most)
+
+
+class Clock:
+    """A learning rate that rises over a twentieth of the time and then falls along a line to 0.
+
+    It goes by the clock, not by the step: whatever else the machine does, the rate is 0 when the time is over. A step
+    that was taken before the training was stopped keeps the rate that it had.
+    """
+
+    def __init__(self, seconds: float, eta_0: float, history: History) -> None:
+        self.seconds, self.eta_0 = seconds, eta_0
+        self.rates = list(history.rates)
+        self.began = time.perf_counter() - history.seconds
+
+    def share(self) -> float:
+        """The share of the time that is spent."""
+        return min(1.0, (time.perf_counter() - self.began) / self.seconds)
+
+    def rate(self, step: int) -> float:
+        """The rate of a step: what it was, or what it is now."""
+        if step == len(self.rates):
+            share = self.share()
+            self.rates.append(self.eta_0 * max(0.001, min(1.0, (share + 0.001) / 0.05, 1 - share)))
+        return self.rates[step]
