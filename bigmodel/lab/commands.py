@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bigmodel.lab import course, environment
 
-BENCHMARKS = ("loss", "ingredients", "floor", "training", "sampling", "tokenizer", "course", "scaling")
+BENCHMARKS = ("loss", "minutes", "ingredients", "floor", "training", "sampling", "tokenizer", "course", "scaling")
 
 
 def lab(options: Namespace) -> int:

@@ -3,12 +3,15 @@
 import time
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
+from statistics import median
 
 import torch
 from torch.utils.data import TensorDataset
 
 from bigmodel.checkpoint import History
 from bigmodel.decoder import Config, Decoder
+from bigmodel.lab.quick_loss import quick_next_token_loss
 from bigmodel.optimizer import MuonAdamW
 from bigmodel.train import train
 
@@ -45,8 +48,9 @@ def seconds_a_step(config: Config, batch_size: int, precision: str, steps: int =
     train(
         model, TensorDataset(ids, ids), steps=steps, learning_rate=0.001, batch_size=batch_size, precision=precision,
         optimizer=partial(MuonAdamW, blocks=model.blocks), on_step=lambda *_: moments.append(time.perf_counter()),
+        loss=quick_next_token_loss,
     )  # fmt: skip
-    return min(after - before for before, after in zip(moments[1:], moments[2:], strict=False))
+    return median(after - before for before, after in pairwise(moments[1:]))
 
 
 def measured() -> tuple[str, float]:
@@ -56,16 +60,12 @@ def measured() -> tuple[str, float]:
     return precision, found[precision]
 
 
-def bytes_read(seconds: float, yardstick: float) -> int:
-    """How much of a text can be of use in the time: more tokens than the yardstick reads are not needed."""
-    return max(2_000_000, int(4 * 0.5 * seconds / yardstick * ROWS * LENGTH))
-
-
-def planned(seconds: float, characters: int, precision: str, yardstick: float, at_most: int) -> Plan:
-    """The Decoder that comes lowest in some seconds on a text of so many characters."""
+def planned(seconds: float, size: int, precision: str, yardstick: float) -> Plan:
+    """The Decoder that comes lowest in some seconds on a text of so many bytes."""
     steps = seconds / yardstick
     n_layer, n_embd = (2, 96) if steps < 4000 else (3, 128)
-    vocab_size = 2048 if characters > 300_000 else 1000
+    vocab_size = 2048 if size > 300_000 else 1000
+    at_most = max(2_000_000, int(2 * steps * ROWS * LENGTH))
     return Plan(vocab_size, 64, n_layer, n_embd, ROWS, 0.04, precision, at_most)
 
 

@@ -145,7 +145,7 @@ def parser() -> Parser:
     add_pretrain_options(command(
         "pretrain", commands.pretrain,
         "Pretrain a model on text; the same command continues where it was stopped.",
-        "pretrain my-novel.txt", "pretrain my-novel.txt --minutes 10", "pretrain ~/mail --model bigmodel --folder runs/mail",
+        "pretrain", "pretrain my-novel.txt --minutes 10", "pretrain ~/mail --model bigmodel --folder runs/mail",
     ).add_argument)  # fmt: skip
     add_generate_options(command(
         "generate", commands.generate,
