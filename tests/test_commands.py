@@ -91,7 +91,7 @@ def exit_status(*words):
         ("lba", "lba"),
         ("--prot 3", "python -m bigmodel lab: unrecognized arguments: --prot 3. Try: python -m bigmodel lab --help"),
         ("lab --port 70000", "argument --port: '70000' is not a port, 1 to 65535"),
-        ("bench sampling lost", "argument part: 'lost' is not one of: loss, ingredients"),
+        ("bench sampling lost", "argument part: 'lost' is not one of: loss, minutes, ingredients"),
         ("bench", "there are no benchmarks in"),
         ("run 99", "there is no notebook '99'; the notebooks are: 01_concepts."),
         ("run 01 03", "unrecognized arguments: 03"),
