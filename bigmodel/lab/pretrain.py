@@ -136,8 +136,8 @@ def in_minutes(options: Namespace, folder: Path, plan: Plan | None, began: float
     tokenizer = train_tokenizer(options, training, plan.vocab_size)
     ids = torch.tensor(tokenizer.encode(training))  # (tokens,)
     torch.manual_seed(options.seed)
-    model = Decoder(plan.config(tokenizer.vocab_size))
-    step = seconds_a_step(model.config, plan.batch_size, plan.precision)
+    model = plan.build(tokenizer.vocab_size)
+    step = seconds_a_step(model, plan.batch_size, plan.precision)
     if not plan.seconds:
         plan = replace(plan, seconds=time_left(minutes, time.perf_counter() - began))
         write(folder / SETTINGS_FILE, json.dumps(typed(options) | {"plan": asdict(plan)}, indent=2) + "\n")

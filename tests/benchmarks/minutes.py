@@ -16,7 +16,7 @@ from benchmarks.measure import Part
 from bigmodel import plot, text
 from bigmodel.checkpoint import load_run
 from bigmodel.data import windows
-from bigmodel.decoder import PRESETS
+from bigmodel.decoder import PRESETS, Decoder
 from bigmodel.lab.plan import seconds_a_step
 from bigmodel.train import evaluate
 
@@ -64,7 +64,7 @@ def judged(folder: Path, fresh: str) -> float:
 def fixed_steps(source: Path, fresh: str, seconds: float, folder: Path) -> list[str]:
     """The words for the small Decoder that was trained before, with as many steps as the seconds hold."""
     around = pretrained(["--steps", "1"], source, fresh, folder / "one_step").seconds
-    step = seconds_a_step(replace(PRESETS["tiny"], context=64), 32, "float32", steps=12)
+    step = seconds_a_step(Decoder(replace(PRESETS["tiny"], context=64)), 32, "float32", steps=12)
     return ["--steps", str(max(1, int((seconds - around) / step)))]
 
 
