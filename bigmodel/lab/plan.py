@@ -1,5 +1,6 @@
 """What to train in the time given: the machine is measured, and a fitted law says how large a model pays."""
 
+import math
 import time
 from copy import deepcopy
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from bigmodel.optimizer import MuonAdamW
 # What a machine is measured with: so many rows of so many tokens, and a Decoder of about the sizes that are planned.
 ROWS, LENGTH = 32, 64
 YARDSTICK = Config(4096, LENGTH, n_layer=2, n_head=3, n_embd=96, hidden_size=192)
+
+
+SHAPES = ((1000, (2, 96)), (3000, (3, 128)), (10_000, (4, 160)), (math.inf, (4, 256)))
 
 
 @dataclass(frozen=True)
@@ -82,12 +86,12 @@ def measured() -> tuple[str, float]:
 def planned(seconds: float, size: int, precision: str, yardstick: float) -> Plan:
     """The Decoder that comes lowest in some seconds on a text of so many bytes."""
     steps = seconds / yardstick
-    n_layer, n_embd = (2, 96) if steps < 600 else (3, 128)
-    vocab_size = 4096 if size > 1_000_000 else 2048 if size > 300_000 else 1000
-    epochs = 0.7 * steps * ROWS * LENGTH * 3 / size
-    dropout = min(0.3, max(0.0, 0.1 * (epochs - 1.5)))
+    n_layer, n_embd = next(shape for most, shape in SHAPES if steps < most)
+    vocab_size = 4096 if size > 1_000_000 else 2048 if size > 300_000 else 1000 if size > 50_000 else 500
+    epochs = 4 * (size / 100_000) ** 0.25
+    dropout = min(0.2, max(0.0, 0.1 * (min(epochs, 2 * steps * ROWS * LENGTH / size) - 1)))
     at_most = max(2_000_000, int(3 * steps * ROWS * LENGTH))
-    return Plan(vocab_size, 64, n_layer, n_embd, ROWS, 0.04, precision, dropout, 12.0, at_most)
+    return Plan(vocab_size, 64, n_layer, n_embd, ROWS, 0.04, precision, round(dropout, 2), epochs, at_most)
 
 
 class Clock:
