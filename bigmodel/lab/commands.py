@@ -102,7 +102,8 @@ def grade(options: Namespace) -> None:
         if input(f"{warning[0].upper()}{warning[1:]}. Run it all the same? yes or no: ").strip().lower() != "yes":
             return
     limits = isolation.Limits(seconds=options.seconds, memory=int(options.gigabytes * 2**30))
-    at_once = min(4, max(1, os.cpu_count() or 1))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    at_once = min(4, cores)
     start = time.monotonic()
     table, page = grade.write_grades(options.folder, options.to, limits, shut, at_once)
     print(f"{time.monotonic() - start:.0f} s: {table} and {page}")

@@ -302,7 +302,8 @@ def as_page(graded: list[Graded], ignored: list[str], title: str, shut: bool) ->
     templates = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     return templates.get_template("grades.html.j2").render(
         title=title, shut=shut, ignored=ignored, heads=heads, notebooks=notebooks, rows=rows(graded),
-        solved=list(zip(solved, asked, strict=True)), sentences=sentences(graded), seconds=sum(g.seconds for g in graded),
+        solved=list(zip(solved, asked, strict=True)), sentences=sentences(graded),
+        seconds=sum(each.seconds for each in graded),
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from typing import Any
 
 FILLING = {"add", "append", "clear", "extend", "insert", "pop", "remove", "setdefault", "sort", "update"}
 LONGEST = 100_000  # characters of a cell
+LONGEST_RUN = 20.0  # seconds for the lines of a cell; each call by a check has its own limit
 # Words with which a verdict could be forged or an answer looked up; every other use is worth a teacher's look too.
 NOTABLE = {
     "__import__", "builtins", "ctypes", "eval", "exec", "gc", "globals", "importlib", "inspect", "linecache", "os",
@@ -69,9 +70,15 @@ def step(code: str, place: int, cell: str) -> Step:
     Raises:
         SyntaxError: it is no Python.
     """
-    tree, table = ast.parse(code), symtable.symtable(code, cell, "exec")
-    writes = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
-    return Step(code, place, frozenset(read_names(table)), frozenset(writes | set(filled_names(tree))), cell)
+    reads: set[str] = set()
+    writes: set[str] = set()
+    for node in ast.parse(code).body:
+        table = symtable.symtable(ast.unparse(node), cell, "exec")
+        own = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
+        itself = {node.name} if isinstance(node, ast.FunctionDef | ast.ClassDef) else set()
+        reads |= read_names(table) - writes - itself
+        writes |= own | set(filled_names(node))
+    return Step(code, place, frozenset(reads), frozenset(writes), cell)
 
 
 def read_names(table: symtable.SymbolTable) -> set[str]:
@@ -211,7 +218,7 @@ def notable(code: str) -> list[str]:
                 found |= {a.name for a in node.names if a.name.split(".")[0] in NOTABLE or "bigmodel.check" in a.name}
             elif isinstance(node, ast.ImportFrom):
                 found |= {node.module or ""} & NOTABLE
-                found |= {node.module} if (node.module or "").startswith("bigmodel.check") else set()
+                found |= {node.module or ""} if (node.module or "").startswith("bigmodel.check") else set()
             elif isinstance(node, ast.Attribute):
                 text = ast.unparse(node)
                 if re.fullmatch(r"check\.\w+\.\w+", text) and node.attr not in ("chosen", "hint"):
@@ -316,11 +323,11 @@ class Judge:
             if len(code) > LONGEST:
                 raise ValueError(f"it has more than {LONGEST:,} characters")
             compiled = compile(code, file, "exec")
-            in_time(lambda: exec(compiled, self.namespace), 20.0)
+            in_time(lambda: exec(compiled, self.namespace), LONGEST_RUN)
         except SyntaxError as error:
             return f"the cell is not Python: {error.msg}, in the line `{(error.text or '').strip()[:80]}`."
         except TooLong:
-            return "the cell ran for more than 20 seconds and was stopped: does a loop never end?"
+            return f"the cell ran for more than {LONGEST_RUN:.0f} seconds and was stopped: does a loop never end?"
         except (Exception, SystemExit) as error:
             line = readers_line(error)
             return f"the cell stopped with {type(error).__name__}: {str(error)[:200]}" + (
@@ -443,7 +450,7 @@ def main() -> None:
     def chosen(exercise: Any, answer: Any) -> Any:  # what was found out is not found out again
         return answer if judge.marks.get(exercise.name, "✓") == "✓" else exercise.right
 
-    engine.Exercise.chosen = chosen  # type: ignore[method-assign]
+    engine.Exercise.chosen = chosen  # type: ignore
     for stub in job["stopped"]:
         handed.answers[stub] = original.stubs[stub].code
     judge_all(judge, [a for a in original.asked if a.exercise not in job["marks"]], checks, say)
