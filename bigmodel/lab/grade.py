@@ -27,7 +27,7 @@ from bigmodel.lab.grade_one import Original
 from bigmodel.lab.isolation import Limits
 
 LARGEST = 50 * 2**20  # bytes of a notebook file
-UNTRIED = "–"
+UNTRIED, UNKNOWN = "–", "?"
 WORDS = [sys.executable, "-m", "bigmodel.lab.grade_one"]
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -40,7 +40,7 @@ class Graded:
         student: whose it is.
         original: the course's notebook that it belongs to.
         path: the file.
-        marks: exercise → ✓, ✗ or –.
+        marks: exercise → ✓, ✗, – for one that was not tried, ? for one that could not be judged.
         texts: exercise → the sentence of the check.
         look: exercise → what in its code a teacher should look at.
         notes: what is to be said about the notebook.
@@ -134,28 +134,31 @@ def student_of(path: Path, folder: Path, original: Path) -> str:
 # Judging
 
 
-def judge(handed: Graded, limits: Limits, shut: bool, hidden: Path) -> Graded:
-    """Judge one notebook; whatever it does costs its own row only."""
+def judge(handed: Graded, limits: Limits, shut: bool, hidden: Path) -> None:
+    """Judge one notebook; a process that is stopped is started again without what stopped it, while time is left."""
     begun = time.monotonic()
     notebook, original = read(handed.path), course.load_notebook(handed.original)
-    asked = {each.exercise: each.stub for each in Original(original).asked}
     if notebook is None:
         handed.notes.append("the file is no notebook: it may have been saved half-way, or be too large")
-    else:
-        light = {"cells": [without_outputs(cell) for cell in notebook["cells"] if cell.get("cell_type") == "code"]}
-        stopped: list[str] = []
-        for _ in range(len(asked) + 1):
-            left = replace(limits, seconds=limits.seconds - (time.monotonic() - begun))
-            job = {"original": original, "notebook": light, "marks": handed.marks, "stopped": stopped}
-            reports = Reports(handed, asked, stopped)
-            sent = reports.job(job, limits, "" if shut else str(hidden))
-            reports.reason = isolation.watch(WORDS, sent, left, reports.hear, shut, hidden)
-            if reports.is_done() or time.monotonic() - begun > limits.seconds:
-                break
-    for exercise in asked:
-        handed.marks.setdefault(exercise, UNTRIED)
-    handed.seconds = time.monotonic() - begun
-    return handed
+        return
+    light = {"cells": [without_outputs(cell) for cell in notebook["cells"] if cell.get("cell_type") == "code"]}
+    asked, stopped = asked_in(handed.original), list[str]()
+    for _ in range(len(asked) + 1):
+        left = replace(limits, seconds=limits.seconds - (time.monotonic() - begun))
+        job = {"original": original, "notebook": light, "marks": handed.marks, "stopped": stopped}
+        reports = Reports(handed, asked, stopped)
+        sent = reports.job(job, limits, "" if shut else str(hidden))
+        reports.reason = isolation.watch(WORDS, sent, left, reports.hear, shut, hidden)
+        if reports.is_done():
+            return
+        if time.monotonic() - begun > limits.seconds:
+            break
+    handed.notes.append(f"not all of it was judged in {limits.seconds:.0f} seconds")
+
+
+def asked_in(original: Path) -> dict[str, str]:
+    """The exercises of a notebook of the course, in order, each with the id of its stub."""
+    return {each.exercise: each.stub for each in Original(course.load_notebook(original)).asked}
 
 
 def without_outputs(cell: dict[str, Any]) -> dict[str, Any]:
@@ -188,6 +191,8 @@ class Reports:
         said = json.loads(text)
         if "notes" in said and not self.handed.notes:
             self.handed.notes += [clean(note) for note in said["notes"]]
+        if "look" in said and not self.handed.look:
+            self.handed.look |= {name: [clean(word) for word in said["look"].get(name, [])] for name in self.asked}
         if "at" in said:
             self.at = [name for name in said["at"] if name in self.asked]
             self.cell = said["cell"] if said["cell"] in self.asked.values() else ""
@@ -202,7 +207,6 @@ class Reports:
         self.heard.add(exercise)
         self.handed.marks[exercise] = said["mark"] if said["mark"] in ("✓", "✗") else UNTRIED
         self.handed.texts[exercise] = clean(said["text"])
-        self.handed.look[exercise] = [clean(word) for word in said["look"]]
 
     def is_done(self) -> bool:
         """Whether all is judged; if not, what stopped it is written down, so that it is left out the next time."""
@@ -232,15 +236,16 @@ def judge_all(found: list[Graded], folder: Path, limits: Limits, shut: bool, at_
     """Judge notebooks, some at a time, and say of each when it is done."""
 
     def one(handed: Graded) -> Graded:
+        begun = time.monotonic()
         try:
             judge(handed, limits, shut, folder)
         except Exception as error:  # this row only
             handed.notes.append(f"could not be judged: {clean(f'{type(error).__name__}: {error}')}")
-        solved = sum(mark == "✓" for mark in handed.marks.values())
-        print(
-            f"{handed.student}  {handed.original.stem}  {solved} of {len(handed.marks)}  {handed.seconds:.0f} s",
-            flush=True,
-        )
+        handed.marks = {name: handed.marks.get(name, UNKNOWN) for name in asked_in(handed.original)}
+        handed.seconds = time.monotonic() - begun
+        solved = list(handed.marks.values()).count("✓")
+        print(f"{handed.student}  {handed.original.stem}  {solved} of {len(handed.marks)}  {handed.seconds:.0f} s",
+              flush=True)  # fmt: skip
         return handed
 
     with ThreadPoolExecutor(at_once) as pool:
@@ -252,11 +257,7 @@ def judge_all(found: list[Graded], folder: Path, limits: Limits, shut: bool, at_
 
 def columns(graded: list[Graded]) -> list[tuple[Path, str]]:
     """The exercises of every notebook that somebody handed in, in the course's order."""
-    return [
-        (original, asked.exercise)
-        for original in sorted({each.original for each in graded})
-        for asked in Original(course.load_notebook(original)).asked
-    ]
+    return [(original, name) for original in sorted({each.original for each in graded}) for name in asked_in(original)]
 
 
 def rows(graded: list[Graded]) -> dict[str, dict[Path, Graded]]:

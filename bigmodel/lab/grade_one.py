@@ -182,7 +182,8 @@ def hand_in(original: Original, notebook: Notebook) -> HandedIn:
             answers[id_] = text
         elif wanted:
             missing.append(", ".join(sorted(wanted)))
-    notes = ["no cell for " + "; ".join(missing)] if missing else []
+    notes = [f"no cell for {'; '.join(missing)}"] if missing and answers else []
+    notes += [] if answers else ["it holds no exercise of this notebook"]
     changed = [id_ for id_, (_, cell) in theirs.items() if id_ in original.cells and id_ not in original.stubs
                and source(cell) != source(original.cells[id_][1])]  # fmt: skip
     notes += [f"edited, and not looked at: {len(changed)} other cells" if len(changed) > 1 else
@@ -297,8 +298,7 @@ class Judge:
     def tell(self, asked: Asked, mark: str, text: str) -> None:
         """Report a verdict."""
         self.marks[asked.exercise] = mark
-        look = notable(self.handed.answers.get(asked.stub, ""))
-        self.say(exercise=asked.exercise, mark=mark, text=text, look=look)
+        self.say(exercise=asked.exercise, mark=mark, text=text)
 
     def execute(self, each: Step) -> None:
         """Execute a step once; a student's over the stub, so that its names exist whatever happens."""
@@ -438,7 +438,7 @@ def main() -> None:
     original = Original(job["original"])
     checks = prepare(original)
     handed = hand_in(original, job["notebook"])
-    say(notes=handed.notes)
+    say(notes=handed.notes, look={a.exercise: notable(handed.answers.get(a.stub, "")) for a in original.asked})
     if job["hidden"]:
         fence(job["hidden"])
     limit(job["memory"], job["files"])
