@@ -87,6 +87,14 @@ def regenerate(options: Namespace) -> int:
     return status
 
 
+def colab(options: Namespace) -> None:
+    """Write the notebooks for Colab."""
+    from bigmodel.lab.colab import write_editions
+
+    written = write_editions(options.repository, options.to)
+    print(f"{len(written)} notebooks and a page of links: {options.to}")
+
+
 def pretrain(options: Namespace) -> int:
     """Pretrain a model on text."""
     from bigmodel.lab import models

@@ -153,6 +153,14 @@ def parser() -> Parser:
         'generate --prompt "The function"', "generate --run runs/my-novel --length 200 --temperature 0.7 --seed 1",
     ).add_argument)  # fmt: skip
 
+    colab = command(
+        "colab", commands.colab,
+        "For authors: write the notebooks as Colab opens them, below a cell that installs the package.",
+        "colab ada/bigmodel --to for-colab", needs=(),
+    ).add_argument  # fmt: skip
+    colab("repository", metavar="OWNER/NAME", help="the repository on GitHub that the package comes from")
+    colab("--to", type=Path, metavar="FOLDER", default=Path("runs/colab"), help="default: %(default)s")
+
     command(
         "regenerate", commands.regenerate,
         "For authors: execute notebooks as the tests do, write them in canonical form, and update figures/.",
