@@ -46,7 +46,13 @@ def installed(tmp_path_factory):
 def start(installed, *words):
     """Run that Python, with nothing of this checkout in its environment."""
     python, folder = installed
-    environment = {"PATH": "", "BIGMODEL_STATIC": "1", "SYSTEMROOT": "C:\\Windows", "MPLBACKEND": "agg"}
+    environment = {
+        "PATH": "",
+        "BIGMODEL_STATIC": "1",
+        "SYSTEMROOT": "C:\\Windows",
+        "MPLBACKEND": "agg",
+        "OMP_NUM_THREADS": "1",
+    }
     return subprocess.run(
         [python, *words], cwd=folder, capture_output=True, text=True, encoding="utf-8", env=environment
     )
@@ -87,6 +93,15 @@ print(generate(run.model, run.tokenizer, "Once upon a", 5))
     settings = "import bigmodel, pathlib; print(*pathlib.Path(bigmodel.__file__).parent.glob('lab/jupyterlab/*'))"
     there = {Path(name).name for name in run(installed, settings).split()}
     assert there == {path.name for path in (ROOT / "bigmodel" / "lab" / "jupyterlab").iterdir()}
+
+
+def test_a_notebook_opened_elsewhere_runs_to_its_end_with_the_wheel_alone(installed):
+    original = course.find("foundations")
+    (installed[1] / original.name).write_text(course.learners_edition(original), encoding="utf-8")
+    done = start(installed, "-m", "nbconvert", "--to", "notebook", "--inplace", "--execute", original.name)
+    assert done.returncode == 0, done.stderr
+    cells = course.load_notebook(installed[1] / original.name)["cells"]
+    assert all(cell["execution_count"] for cell in cells if cell["cell_type"] == "code")
 
 
 def test_without_the_repository_the_course_is_not_opened_but_said_to_be_missing(installed):

@@ -7,7 +7,7 @@ import json
 import re
 from pathlib import Path
 
-from bigmodel.lab.course import NOTEBOOKS, dumps, learners_edition, originals, source, write
+from bigmodel.lab.course import NOTEBOOKS, Notebook, dumps, learners_edition, originals, source, write
 
 BRANCH = "colab"
 OPEN = "https://colab.research.google.com/github/{repository}/blob/" + BRANCH + "/{name}.ipynb"
@@ -31,7 +31,7 @@ def edition(original: Path, repository: str) -> str:
         if cell["cell_type"] == "markdown":
             cell["source"] = LINK.sub(absolute, source(cell)).splitlines(keepends=True)
     command = f"%pip install --quiet git+https://github.com/{repository}"
-    install = {
+    install: Notebook = {
         "cell_type": "code", "execution_count": None, "id": "install", "metadata": {}, "outputs": [],
         "source": ["# Colab has no bigmodel yet: this brings it, once a session.\n", command],
     }  # fmt: skip
