@@ -106,6 +106,10 @@ def parser() -> Parser:
     lab("--originals", action="store_true", help="for authors: work on notebooks/ itself")
 
     command(
+        "progress", commands.progress, "Say which exercises you have solved, and where you left off.", "progress",
+    )  # fmt: skip
+
+    command(
         "test", commands.test,
         "Run the whole test suite, notebooks included; words that follow are given to pytest.",
         "test", "test notebooks/03_pretraining.ipynb", "test -k tokenizer",
