@@ -1,7 +1,9 @@
 """Judging a class: one small notebook with two exercises, and students who do all that students do."""
 
 import csv
+import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -162,7 +164,7 @@ def test_where_nothing_shuts_code_off_it_runs_only_if_somebody_says_so(originals
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(isolation, "isolates", lambda: False)
     monkeypatch.setattr(environment, "ready", lambda requirements, exact: True)
-    monkeypatch.setattr(sys, "stdin", open("/dev/null") if sys.platform != "win32" else open("NUL"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
     assert shell.main(["grade", "."]) == 2
     assert "--trust" in capsys.readouterr().err
     assert not Path("grades").exists()
@@ -222,8 +224,6 @@ def test_the_newer_of_two_counts_and_a_name_becomes_no_formula(originals, tmp_pa
     for name in ("=ada/01_first.ipynb", "=ada/old/01_first.ipynb"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         nbformat.write(notebook(), tmp_path / name)
-    import os
-
     os.utime(tmp_path / "=ada/old/01_first.ipynb", (0, 0))
     found, ignored = grade.find_notebooks(tmp_path)
     assert [each.path.parent.name for each in found] == ["=ada"]

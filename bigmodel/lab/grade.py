@@ -67,18 +67,21 @@ def find_notebooks(folder: Path) -> tuple[list[Graded], list[str]]:
     one whose number its name holds. It belongs to the student after whom its folder is named, or else its file.
     """
     found: dict[tuple[str, Path], Graded] = {}
-    ignored = []
+    ignored, others = [], 0
     ids = {path: set(code_ids(course.load_notebook(path))) for path in course.originals()}
     for path in sorted(files_in(folder), key=lambda path: (path.stat().st_mtime, path.name)):
         name = path.relative_to(folder).as_posix()
-        original = belongs_to(path, ids)
-        if original is None:
+        others += path.suffix != ".ipynb"
+        if path.suffix != ".ipynb":
+            continue
+        if (original := belongs_to(path, ids)) is None:
             ignored.append(f"{name}: no notebook of this course")
             continue
         key = (student_of(path, folder, original), original)
         if key in found:
             ignored.append(f"{found[key].path.relative_to(folder).as_posix()}: {name} is newer")
         found[key] = Graded(*key, path)
+    ignored += [f"files that are no notebooks: {others}"] if others else []
     return sorted(found.values(), key=lambda each: (each.student.casefold(), each.original)), ignored
 
 
@@ -93,8 +96,6 @@ def files_in(folder: Path) -> Iterator[Path]:
 
 def belongs_to(path: Path, ids: dict[Path, set[str]]) -> Path | None:
     """The original of a student's notebook, or None."""
-    if path.suffix != ".ipynb":
-        return None
     notebook = read(path)
     if notebook is not None:
         theirs = set(code_ids(notebook))

@@ -106,6 +106,10 @@ def parser() -> Parser:
     lab("--originals", action="store_true", help="for authors: work on notebooks/ itself")
 
     command(
+        "progress", commands.progress, "Say which exercises you have solved, and where you left off.", "progress",
+    )  # fmt: skip
+
+    command(
         "test", commands.test,
         "Run the whole test suite, notebooks included; words that follow are given to pytest.",
         "test", "test notebooks/03_pretraining.ipynb", "test -k tokenizer",
@@ -154,6 +158,14 @@ def parser() -> Parser:
         "Write text with a model that was pretrained.",
         'generate --prompt "The function"', "generate --run runs/my-novel --length 200 --temperature 0.7 --seed 1",
     ).add_argument)  # fmt: skip
+
+    colab = command(
+        "colab", commands.colab,
+        "For authors: write the notebooks as Colab opens them, below a cell that installs the package.",
+        "colab ada/bigmodel --to for-colab", needs=(),
+    ).add_argument  # fmt: skip
+    colab("repository", metavar="OWNER/NAME", help="the repository on GitHub that the package comes from")
+    colab("--to", type=Path, metavar="FOLDER", default=Path("runs/colab"), help="default: %(default)s")
 
     command(
         "regenerate", commands.regenerate,
