@@ -108,6 +108,9 @@ def exit_status(*words):
         ("pretrain fox --folder fox", "fox"),
         ("pretrain nowhere.txt", "nowhere.txt"),
         ("pretrain short", "short"),
+        ("grade nowhere", "there is no folder nowhere"),
+        ("grade . --seconds 0", "argument --seconds: '0' is not a whole number of at least 1"),
+        ("slides 99", "there is no notebook '99'"),
         ("generate", "there is no run in runs/ yet: make one with `python -m bigmodel pretrain`"),
         ("generate --run nowhere", "there is no run at nowhere"),
         ("generate --temperature 0", "is not a number above 0 (for the most probable token every time, use --top-k 1)"),
@@ -133,8 +136,9 @@ def test_a_file_that_cannot_be_written_is_named(capsys, elsewhere):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "lab", "test", "bench", "run", "reset", "progress", "pretrain", "generate", "regenerate"]
-)
+    "name", ["", "lab", "test", "bench", "run", "reset", "progress", "pretrain", "generate", "regenerate", "grade",
+             "slides", "edition"],
+)  # fmt: skip
 def test_help_explains_and_gives_examples(capsys, name):
     assert exit_status(*name.split(), "--help") == 0
     text = capsys.readouterr().out

@@ -145,7 +145,7 @@ def test_a_class_is_judged_and_nobody_costs_more_than_their_own_row(originals, t
     assert by_name["looks"].look["matrix_product"] == ["check.matrix_product.right"]
     assert by_name["right"].look == {"matrix_product": [], "centre": []}
 
-    table = list(csv.DictReader(grade.as_csv(graded).splitlines()))
+    table = list(csv.DictReader(grade.as_csv(graded).removeprefix("\ufeff").splitlines()))
     assert {row["student"]: row["01 matrix_product"] + row["01 centre"] for row in table} == marks(graded)
     page = grade.as_page(graded, ignored, "class", shut=True)
     assert "http" not in page.replace("http-equiv", "")

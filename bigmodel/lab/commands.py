@@ -101,6 +101,9 @@ def grade(options: Namespace) -> None:
 
     if not options.folder.is_dir():
         raise ValueError(f"there is no folder {options.folder}: give the one in which the students' notebooks lie.")
+    found, ignored = grade.find_notebooks(options.folder)
+    if not found:
+        raise ValueError(f"{options.folder} holds no notebook of this course: give the folder of the students'.")
     shut = isolation.isolates()
     if not shut and not options.trust:
         warning = ("the notebooks are strangers' code, and nothing here can shut it off (on Linux, bubblewrap can: "
@@ -113,8 +116,11 @@ def grade(options: Namespace) -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     at_once = min(4, cores)
     start = time.monotonic()
-    table, page = grade.write_grades(options.folder, options.to, limits, shut, at_once)
-    print(f"{time.monotonic() - start:.0f} s: {table} and {page}")
+    graded = grade.judge_all(found, options.folder.resolve(), limits, shut, at_once)
+    course.write(options.to / "grades.csv", grade.as_csv(graded))
+    course.write(options.to / "grades.html", grade.as_page(graded, ignored, options.folder.resolve().name, shut))
+    print("\n".join(f"ignored: {line}" for line in ignored))
+    print(f"{time.monotonic() - start:.0f} s: {options.to / 'grades.csv'} and {options.to / 'grades.html'}")
 
 
 def edition(options: Namespace) -> None:

@@ -270,7 +270,10 @@ def rows(graded: list[Graded]) -> dict[str, dict[Path, Graded]]:
 
 
 def as_csv(graded: list[Graded]) -> str:
-    """The table for a spreadsheet, in which nothing that a student wrote becomes a formula."""
+    """The table for a spreadsheet, in which nothing that a student wrote becomes a formula.
+
+    It begins with the mark without which spreadsheets take UTF-8 for something else.
+    """
     heads, text = columns(graded), io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
@@ -282,7 +285,7 @@ def as_csv(graded: list[Graded]) -> str:
         notes = [f"{each.original.stem[:2]}: {note}" for each in own.values() for note in each.notes]
         line = [student, *marks, marks.count("✓"), len(heads), "; ".join(look), "; ".join(notes)]
         writer.writerow([f"'{cell}" if str(cell)[:1] in ("=", "+", "-", "@") else cell for cell in line])
-    return text.getvalue()
+    return "\ufeff" + text.getvalue()
 
 
 def sentences(graded: list[Graded]) -> dict[tuple[Path, str], Counter[str]]:
@@ -307,20 +310,3 @@ def as_page(graded: list[Graded], ignored: list[str], title: str, shut: bool) ->
         solved=list(zip(solved, asked, strict=True)), sentences=sentences(graded),
         seconds=sum(each.seconds for each in graded),
     )  # fmt: skip
-
-
-def write_grades(folder: Path, to: Path, limits: Limits, shut: bool, at_once: int) -> tuple[Path, Path]:
-    """Judge a folder of notebooks and write the table and the page; returns where they are.
-
-    Raises:
-        ValueError: the folder holds no notebook of the course.
-    """
-    found, ignored = find_notebooks(folder)
-    if not found:
-        raise ValueError(f"{folder} holds no notebook of this course: give the folder in which the students' lie.")
-    graded = judge_all(found, folder.resolve(), limits, shut, at_once)
-    course.write(to / "grades.csv", "\ufeff" + as_csv(graded))  # spreadsheets take it for another encoding without
-    course.write(to / "grades.html", as_page(graded, ignored, folder.resolve().name, shut))
-    for line in ignored:
-        print(f"ignored: {line}")
-    return to / "grades.csv", to / "grades.html"
