@@ -33,7 +33,7 @@ class Limits:
 
     Args:
         seconds: from start to end.
-        silence: seconds between two lines of what it reports.
+        silence: seconds between two lines of what it reports, once it has begun to.
         memory: bytes, of it and of all that it starts together.
         report: bytes that it reports.
         files: bytes that it writes into its folder.
@@ -156,8 +156,10 @@ class Watch:
             return f"it took more than {limits.memory / 2**30:.1f} GB of memory"
         if processes > limits.processes:
             return f"it started more than {limits.processes} processes"
-        if now - self.last > limits.silence or now - begun > limits.seconds:
-            return f"it ran for more than {min(limits.silence, limits.seconds):.0f} seconds"
+        if self.size and now - self.last > limits.silence:
+            return f"it ran for more than {limits.silence:.0f} seconds"
+        if now - begun > limits.seconds:
+            return "the time for the whole notebook was over"
         return None
 
 
