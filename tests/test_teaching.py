@@ -1,5 +1,6 @@
 """Lesson plans speak of what is there, and slides show a notebook without a network."""
 
+import builtins
 import re
 
 import nbformat
@@ -8,6 +9,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from bigmodel.lab import course, slides
 from bigmodel.lab.grade import asked_in
+from bigmodel.lab.grade_one import HandedIn, Original, needed, step
 
 PLANS = sorted(slides.PLANS.glob("[0-9][0-9]_*.md"))
 every_plan = pytest.mark.parametrize("plan", PLANS, ids=lambda path: path.stem)
@@ -95,3 +97,17 @@ def test_slides_are_one_page_that_needs_no_network(lecture, tmp_path):
     assert "secret" not in page
     assert "Not tried yet" not in page
     assert re.findall(r"(?:src|href)=.?https?:", page) == []
+
+
+@pytest.mark.parametrize("path", course.originals(), ids=lambda path: path.stem)
+def test_what_grading_executes_defines_every_name_that_a_solution_needs(path):
+    notebook = course.load_notebook(path)
+    original = Original(notebook)
+    solutions = [course.source(cell) for cell in notebook["cells"] if "solution" in course.tags(cell)]
+    own = [step(source, 0, f"solution {number}") for number, source in enumerate(solutions)]
+    for asked in original.asked:
+        solution = next(source for source in solutions if f"check.{asked.exercise}(" in source)
+        answers = {asked.stub: f"{original.stubs[asked.stub].code}\n\n\n{solution}"}
+        steps = needed(original, HandedIn(answers, own, []), asked)
+        reads, writes = (set().union(*(getattr(each, kind) for each in steps)) for kind in ("reads", "writes"))
+        assert {name for name in reads - writes if not hasattr(builtins, name)} == set(), asked.exercise
