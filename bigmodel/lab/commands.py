@@ -95,6 +95,14 @@ def regenerate(options: Namespace) -> int:
     return status
 
 
+def colab(options: Namespace) -> None:
+    """Write the notebooks for Colab."""
+    from bigmodel.lab.colab import write_editions
+
+    written = write_editions(options.repository, options.to)
+    print(f"{len(written)} notebooks and a page of links: {options.to}")
+
+
 def grade(options: Namespace) -> None:
     """Judge a class's notebooks; strangers' code that cannot be shut off runs only if somebody says so."""
     from bigmodel.lab import grade, isolation
@@ -141,14 +149,6 @@ def slides(options: Namespace) -> None:
     page = options.to or Path(f"{original.stem}_slides.html")
     number = slides.write_slides(original, page)
     print(f"{number} slides: {page}")
-
-
-def colab(options: Namespace) -> None:
-    """Write the notebooks for Colab."""
-    from bigmodel.lab.colab import write_editions
-
-    written = write_editions(options.repository, options.to)
-    print(f"{len(written)} notebooks and a page of links: {options.to}")
 
 
 def pretrain(options: Namespace) -> int:

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
@@ -135,7 +136,7 @@ def student_of(path: Path, folder: Path, original: Path) -> str:
 # Judging
 
 
-def judge(handed: Graded, limits: Limits, shut: bool, hidden: Path) -> None:
+def judge(handed: Graded, limits: Limits, shut: bool, hidden: Path, stop: Event) -> None:
     """Judge one notebook; a process that is stopped is started again without what stopped it, while time is left."""
     begun = time.monotonic()
     notebook, original = read(handed.path), course.load_notebook(handed.original)
@@ -149,10 +150,10 @@ def judge(handed: Graded, limits: Limits, shut: bool, hidden: Path) -> None:
         job = {"original": original, "notebook": light, "marks": handed.marks, "stopped": stopped}
         reports = Reports(handed, asked, stopped)
         sent = reports.job(job, limits, "" if shut else str(hidden))
-        reports.reason = isolation.watch(WORDS, sent, left, reports.hear, shut, hidden)
+        reports.reason = isolation.watch(WORDS, sent, left, reports.hear, shut, hidden, stop)
         if reports.is_done():
             return
-        if time.monotonic() - begun > limits.seconds:
+        if time.monotonic() - begun > limits.seconds or stop.is_set():
             break
     handed.notes.append(f"not all of it was judged in {limits.seconds:.0f} seconds")
 
@@ -236,10 +237,12 @@ def clean(text: Any) -> str:
 def judge_all(found: list[Graded], folder: Path, limits: Limits, shut: bool, at_once: int) -> list[Graded]:
     """Judge notebooks, some at a time, and say of each when it is done."""
 
+    stop = Event()
+
     def one(handed: Graded) -> Graded:
         begun = time.monotonic()
         try:
-            judge(handed, limits, shut, folder)
+            judge(handed, limits, shut, folder, stop)
         except Exception as error:  # this row only
             handed.notes.append(f"could not be judged: {clean(f'{type(error).__name__}: {error}')}")
         handed.marks = {name: handed.marks.get(name, UNKNOWN) for name in asked_in(handed.original)}
@@ -250,7 +253,11 @@ def judge_all(found: list[Graded], folder: Path, limits: Limits, shut: bool, at_
         return handed
 
     with ThreadPoolExecutor(at_once) as pool:
-        return list(pool.map(one, found))
+        try:
+            return list(pool.map(one, found))
+        except BaseException:  # Ctrl-C does not reach those at work
+            stop.set()
+            raise
 
 
 # The table
