@@ -210,6 +210,7 @@ def test_an_answer_is_found_by_its_name_where_the_ids_are_lost(originals):
         ("01_ada.ipynb", "ada"),
         ("01_first_ada_lovelace.ipynb", "ada lovelace"),
         ("Ada Lovelace - 01_first.ipynb", "Ada Lovelace"),
+        ("adalovelace_1012_01_first-2.ipynb", "adalovelace 1012 2"),
         ("01_first.ipynb", "01_first"),
     ],
 )

@@ -129,7 +129,7 @@ def student_of(path: Path, folder: Path, original: Path) -> str:
     if len(parts) > 1:
         return parts[0]
     number, _, title = original.stem.partition("_")
-    rest = re.sub(rf"{number}|{title}", " ", path.stem)
+    rest = re.sub(rf"(?<!\d){number}(?!\d)|{title}", " ", path.stem)
     return re.sub(r"[\s_()-]+", " ", rest).strip() or path.stem
 
 
