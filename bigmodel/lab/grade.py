@@ -64,12 +64,12 @@ class Graded:
 def find_notebooks(folder: Path) -> tuple[list[Graded], list[str]]:
     """What a folder holds: one notebook a student and original, the newest; and a sentence for each file ignored.
 
-    A notebook belongs to the original with which it shares the most cells, by their ids, and if there is none to the
-    one whose number its name holds. It belongs to the student after whom its folder is named, or else its file.
+    A notebook belongs to the original with which it shares the most exercise cells, by their ids, and if there is none
+    to the one whose number its name holds. It belongs to the student after whom its folder is named, or else its file.
     """
     found: dict[tuple[str, Path], Graded] = {}
     ignored, others = [], 0
-    ids = {path: set(code_ids(course.load_notebook(path))) for path in course.originals()}
+    ids = {path: set(Original(course.load_notebook(path)).stubs) for path in course.originals()}
     for path in sorted(files_in(folder), key=lambda path: (path.stat().st_mtime, path.name)):
         name = path.relative_to(folder).as_posix()
         others += path.suffix != ".ipynb"
