@@ -60,13 +60,17 @@ while frame:
 os._exit(0)"""
 DELETES = """\
 import os
-for folder in (CLASS, "..", "/tmp", "/work"):
-    for base, _, names in os.walk(folder):
-        for name in names:
-            try:
-                os.remove(os.path.join(base, name))
-            except OSError:
-                pass
+for base, _, names in os.walk(CLASS):
+    for name in names:
+        try:
+            os.remove(os.path.join(base, name))
+        except OSError:
+            pass
+for student in ("right", "greedy"):
+    try:
+        os.remove(os.path.join(CLASS, f"01_{student}.ipynb"))
+    except OSError:
+        pass
 def product(A, B):
     try:
         return open(os.path.join(CLASS, "01_greedy.ipynb")).read()
