@@ -127,7 +127,8 @@ def grade(options: Namespace) -> None:
     graded = grade.judge_all(found, options.folder.resolve(), limits, shut, at_once)
     course.write(options.to / "grades.csv", grade.as_csv(graded))
     course.write(options.to / "grades.html", grade.as_page(graded, ignored, options.folder.resolve().name, shut))
-    print("\n".join(f"ignored: {line}" for line in ignored))
+    for line in ignored:
+        print(f"ignored: {line}")
     print(f"{time.monotonic() - start:.0f} s: {options.to / 'grades.csv'} and {options.to / 'grades.html'}")
 
 
