@@ -164,6 +164,7 @@ def test_lab_opens_the_start_page_with_the_contents_beside_it_and_asks_nothing_o
         for plugin, wanted in overrides.items():  # each is a setting that JupyterLab knows, and takes
             schema = json.loads(fetched(f"{address[1]}/lab/api/settings/{plugin}?{token}"))["schema"]["properties"]
             assert {name: schema[name]["default"] for name in wanted} == wanted
+        assert fetched(f"{address[1]}/lab/extensions/bigmodel/static/look.css?{token}")
         window = json.loads(fetched(f"{address[1]}/lab/api/workspaces/default?{token}"))["data"]
         assert window["layout-restorer:data"]["left"]["current"] == "@jupyterlab/toc:plugin"
     finally:
