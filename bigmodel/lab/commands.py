@@ -94,6 +94,55 @@ def regenerate(options: Namespace) -> int:
     return status
 
 
+def colab(options: Namespace) -> None:
+    """Write the notebooks for Colab."""
+    from bigmodel.lab.colab import write_editions
+
+    written = write_editions(options.repository, options.to)
+    print(f"{len(written)} notebooks and a page of links: {options.to}")
+
+
+def grade(options: Namespace) -> None:
+    """Judge a class's notebooks; strangers' code that cannot be shut off runs only if somebody says so."""
+    from bigmodel.lab import grade, isolation
+
+    if not options.folder.is_dir():
+        raise ValueError(f"there is no folder {options.folder}: give the one in which the students' notebooks lie.")
+    shut = isolation.isolates()
+    if not shut and not options.trust:
+        warning = ("the notebooks are strangers' code, and nothing here can shut it off (on Linux, bubblewrap can: "
+                   "install it): it would run with your rights, and could read and delete your files")  # fmt: skip
+        if not sys.stdin.isatty():
+            raise ValueError(f"{warning}. To run it all the same: --trust.")
+        if input(f"{warning[0].upper()}{warning[1:]}. Run it all the same? yes or no: ").strip().lower() != "yes":
+            return
+    limits = isolation.Limits(seconds=options.seconds, memory=int(options.gigabytes * 2**30))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    at_once = min(4, cores)
+    start = time.monotonic()
+    table, page = grade.write_grades(options.folder, options.to, limits, shut, at_once)
+    print(f"{time.monotonic() - start:.0f} s: {table} and {page}")
+
+
+def edition(options: Namespace) -> None:
+    """Write notebooks to hand out."""
+    for path in [course.find(name) for name in options.notebooks] or course.originals():
+        text = path.read_text(encoding="utf-8") if options.solutions else course.learners_edition(path)
+        target = options.to / (f"{path.stem}_solutions.ipynb" if options.solutions else path.name)
+        course.write(target, text)
+        print(target)
+
+
+def slides(options: Namespace) -> None:
+    """Write a notebook as slides."""
+    from bigmodel.lab import slides
+
+    original = course.find(options.notebook)
+    page = options.to or Path(f"{original.stem}_slides.html")
+    number = slides.write_slides(original, page)
+    print(f"{number} slides: {page}")
+
+
 def pretrain(options: Namespace) -> int:
     """Pretrain a model on text."""
     from bigmodel.lab import models
