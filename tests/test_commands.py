@@ -187,6 +187,16 @@ def test_run_lists_executes_and_fails_in_a_sentence(checkout):
     assert "so far" in Path("my-notebooks/03_pretraining.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("own", [None, "ACTIVE"])
+def test_threads_that_wait_leave_the_core_to_others_unless_the_reader_says_otherwise(checkout, monkeypatch, own):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if own:
+        monkeypatch.setenv("OMP_WAIT_POLICY", own)
+    add_notebook(checkout / "notebooks", "01_concepts", "import os; print(os.environ['OMP_WAIT_POLICY'].lower())")
+    assert finish(start("run", "01", "--to", "page.html"))[0] == 0
+    assert (own or "PASSIVE").lower() in Path("page.html").read_text(encoding="utf-8")
+
+
 @posix
 def test_ctrl_c_ends_run_with_one_sentence_and_130(checkout):
     add_notebook(checkout / "notebooks", "03_pretraining", "open('begun', 'w').close()\nimport time; time.sleep(60)")
