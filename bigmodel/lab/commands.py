@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from argparse import Namespace
+from pathlib import Path
 
 from bigmodel.lab import course, environment
 
