@@ -1,6 +1,7 @@
 """Judging a class: one small notebook with two exercises, and students who do all that students do."""
 
 import csv
+import io
 import json
 import sys
 from pathlib import Path
@@ -162,7 +163,7 @@ def test_where_nothing_shuts_code_off_it_runs_only_if_somebody_says_so(originals
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(isolation, "isolates", lambda: False)
     monkeypatch.setattr(environment, "ready", lambda requirements, exact: True)
-    monkeypatch.setattr(sys, "stdin", open("/dev/null") if sys.platform != "win32" else open("NUL"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
     assert shell.main(["grade", "."]) == 2
     assert "--trust" in capsys.readouterr().err
     assert not Path("grades").exists()
