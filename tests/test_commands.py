@@ -168,6 +168,7 @@ def test_lab_opens_the_start_page_with_the_contents_beside_it_and_asks_nothing_o
         for plugin, wanted in overrides.items():  # each is a setting that JupyterLab knows, and takes
             schema = json.loads(fetched(f"{address[1]}/lab/api/settings/{plugin}?{token}"))["schema"]["properties"]
             assert {name: schema[name]["default"] for name in wanted} == wanted
+        assert fetched(f"{address[1]}/lab/extensions/bigmodel/static/look.css?{token}")
         window = json.loads(fetched(f"{address[1]}/lab/api/workspaces/default?{token}"))["data"]
         assert window["layout-restorer:data"]["left"]["current"] == "@jupyterlab/toc:plugin"
     finally:
@@ -188,6 +189,16 @@ def test_run_lists_executes_and_fails_in_a_sentence(checkout):
     assert status == 1
     assert err.endswith("03_pretraining: code cell 2 raised ZeroDivisionError: division by zero\n")
     assert "so far" in Path("my-notebooks/03_pretraining.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("own", [None, "ACTIVE"])
+def test_threads_that_wait_leave_the_core_to_others_unless_the_reader_says_otherwise(checkout, monkeypatch, own):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if own:
+        monkeypatch.setenv("OMP_WAIT_POLICY", own)
+    add_notebook(checkout / "notebooks", "01_concepts", "import os; print(os.environ['OMP_WAIT_POLICY'].lower())")
+    assert finish(start("run", "01", "--to", "page.html"))[0] == 0
+    assert (own or "PASSIVE").lower() in Path("page.html").read_text(encoding="utf-8")
 
 
 @posix

@@ -27,6 +27,7 @@ def lab(options: Namespace) -> int:
             print(f"Your copy: {path.parent.name}/{path.name}")
         page = course.COPIES / course.START
         way.refresh(page)
+    environment.share_cores()
     command = jupyter.command(page, options.port, options.no_browser)
     print("Starting JupyterLab; press Ctrl-C here twice to stop it.", flush=True)
     return environment.call(command)
@@ -62,6 +63,7 @@ def run(options: Namespace) -> int:
         return 0
     from bigmodel.lab import execution
 
+    environment.share_cores()
     start = time.monotonic()
     notebook, page, failure = execution.run(options.notebook, options.to)
     kind = "your copy" if notebook.parent == course.COPIES else "the original"
@@ -154,6 +156,7 @@ def slides(options: Namespace) -> None:
 
 def pretrain(options: Namespace) -> int:
     """Pretrain a model on text."""
+    environment.share_cores()
     from bigmodel.lab import models
 
     return models.pretrain(options)
@@ -161,6 +164,7 @@ def pretrain(options: Namespace) -> int:
 
 def generate(options: Namespace) -> None:
     """Write text with a model that was pretrained."""
+    environment.share_cores()
     from bigmodel.lab import models
 
     models.generate(options)
