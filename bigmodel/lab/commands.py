@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bigmodel.lab import course, environment
 
-BENCHMARKS = ("loss", "ingredients", "floor", "training", "sampling", "tokenizer", "course", "scaling")
+BENCHMARKS = ("loss", "minutes", "ingredients", "floor", "training", "sampling", "tokenizer", "course", "scaling")
 
 
 def lab(options: Namespace) -> int:
@@ -157,14 +157,14 @@ def slides(options: Namespace) -> None:
 def pretrain(options: Namespace) -> int:
     """Pretrain a model on text."""
     environment.share_cores()
-    from bigmodel.lab import models
+    from bigmodel.lab import pretrain as command
 
-    return models.pretrain(options)
+    return command.pretrain(options)
 
 
 def generate(options: Namespace) -> None:
     """Write text with a model that was pretrained."""
     environment.share_cores()
-    from bigmodel.lab import models
+    from bigmodel.lab import generate as command
 
-    models.generate(options)
+    command.generate(options)
