@@ -128,6 +128,7 @@ def test_both_lists_of_what_is_needed_name_the_same_packages():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for listed, requirements in (
         (project["dependencies"], environment.LEARNING),
+        (project["optional-dependencies"]["book"], environment.BOOK),
         (project["optional-dependencies"]["test"], environment.TESTING),
     ):
         assert {name.partition(">")[0] for name in listed} == environment.pins(requirements).keys()
