@@ -22,14 +22,13 @@ from sphinx.application import Sphinx
 from sphinx.cmd.build import build_main
 from sphinx.parsers import Parser
 
-from bigmodel.lab import page
+from bigmodel.lab import colab, page
 from bigmodel.lab.course import NOTEBOOKS, dumps, load_notebook, source
 from bigmodel.lab.environment import ROOT
 
 SITE = ROOT / "site"
 TERMS = "00_notation_and_terms.md"
-GITHUB = "https://github.com/{repository}/blob/main/{path}"
-COLAB = "https://colab.research.google.com/github/{repository}/blob/colab/{name}.ipynb"
+GITHUB = "https://github.com/{repository}/{path}"
 RUN_IT = {
     "en": 'Run it: {colab}<a href="{home}">on your own computer, with two commands</a>.',
     "zh": '运行它：{colab}<a href="{home}">在自己的电脑上，只需两条命令</a>。',
@@ -97,13 +96,15 @@ def mend_links(text: str, path: Path, sources: Path, repository: str | None) -> 
     """Markdown whose links to what is in the repository, but not in the book, lead to GitHub or are none."""
 
     def mend(link: re.Match[str]) -> str:
-        target = (path.parent / link[2]).resolve()
-        if target.exists() or not target.is_relative_to(sources.resolve()):
+        target, inside = (path.parent / link[2]).resolve(), sources.resolve()
+        if target.exists():
             return link[0]
-        inside = target.relative_to(sources.resolve()).as_posix()
-        if not (ROOT / inside).exists():
-            return link[0]
-        return f"[{link[1]}]({GITHUB.format(repository=repository, path=inside)})" if repository else link[1]
+        if target.is_relative_to(inside):
+            there = target.relative_to(inside).as_posix()
+            beside = f"{'tree' if (ROOT / there).is_dir() else 'blob'}/main/{there}"
+        else:  # as ../../tree/colab, which GitHub understands
+            beside = link[2].replace("../", "")
+        return f"[{link[1]}]({GITHUB.format(repository=repository, path=beside)})" if repository else link[1]
 
     return re.sub(r"(?<!!)\[([^\]\n]+)\]\(([\w./-]+)\)", mend, text)
 
@@ -164,7 +165,7 @@ class NotebookParser(Parser):
         for number, part in enumerate(page.sections(json.loads(inputstring), path.parent, language)):
             while above[-1][0] >= part.level:
                 above.pop()
-            section = nodes.section(ids=[html.unescape(part.anchor) or "top"])
+            section = nodes.section(ids=[part.anchor or "top"])
             section += nodes.title("", "", *title_nodes(part.title or path.stem))
             if number == 0:
                 section += raw(run_it(path.stem, home, language, repository))
@@ -189,9 +190,8 @@ def title_nodes(title: str) -> Iterator[nodes.Node]:
 
 def run_it(name: str, home: str, language: str, repository: str) -> str:
     """The line that says where a notebook can be run."""
-    address = COLAB.format(repository=repository, name=name)
-    colab = IN_COLAB[language].format(address=address) if repository else ""
-    return f'<p class="run-it">{RUN_IT[language].format(colab=colab, home=f"{home}index.html")}</p>'
+    in_colab = IN_COLAB[language].format(address=colab.address(name, repository)) if repository else ""
+    return f'<p class="run-it">{RUN_IT[language].format(colab=in_colab, home=f"{home}index.html")}</p>'
 
 
 def save_pictures(text: str, pictures: Path, home: str) -> str:

@@ -65,7 +65,16 @@ PAGE = Template(
 HEADING = re.compile(r'<h([1-6]) data-title="">(.*?)</h\1>', re.DOTALL)
 TITLE = re.compile(r"^#+ +(.+)$", re.MULTILINE)
 # Which argument of a drawing function is the picture's title.
-TITLE_PLACES = {"axes": 0, "panels": 0, "losses": 1, "flow": 0, "loop": 0, "merge_tree": 0, "set_title": 0, "suptitle": 0}
+TITLE_PLACES = {
+    "axes": 0,
+    "panels": 0,
+    "losses": 1,
+    "flow": 0,
+    "loop": 0,
+    "merge_tree": 0,
+    "set_title": 0,
+    "suptitle": 0,
+}
 
 
 @dataclass(frozen=True)
@@ -118,13 +127,13 @@ def divided(body: str) -> list[Section]:
     for heading, after in pairwise([*found, None]):
         assert heading is not None
         end = after.start() if after else len(body)
-        first = anchor = plain(heading[2]).replace(" ", "-")  # as JupyterLab makes them
+        first = anchor = re.sub(r'["<>&]', "", plain(heading[2])).replace(" ", "-")  # nearly as JupyterLab's
         number = 1
         while anchor in anchors:
             number += 1
             anchor = f"{first}-{number}"
         anchors.add(anchor)
-        parts.append(Section(int(heading[1]), heading[2], escaping.escape(anchor), body[heading.end() : end]))
+        parts.append(Section(int(heading[1]), heading[2], anchor, body[heading.end() : end]))
     return parts
 
 
