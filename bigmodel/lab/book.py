@@ -220,7 +220,7 @@ ROW = re.compile(r"^\| ([^|]+) \| ([^|]+) \| (.+?) \| [^|]+ \|$", re.MULTILINE)
 @cache
 def terms(text: str, language: str) -> dict[str, tuple[str, str]]:
     """The page of terms: each name, in small letters → its anchor and what it means."""
-    found = {}
+    found: dict[str, tuple[str, str]] = {}
     for english, chinese, meaning in ROW.findall(text):
         name = english if language == "en" else chinese
         for variant in re.split(r", |: |，|、|：|[()（）]", name.replace("`", "")):
