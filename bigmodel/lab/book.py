@@ -80,7 +80,7 @@ def lay_out(sources: Path, language: str, notebooks: Path, repository: str | Non
     readme = ROOT / ("README.md" if language == "en" else f"README.{language}.md")
     shutil.copy(readme, sources / "README.md")
     (sources / "notebooks").mkdir()
-    for path in sorted([*notebooks.glob("*.ipynb"), NOTEBOOKS / TERMS]):
+    for path in sorted([*notebooks.glob("[0-9]*.ipynb"), NOTEBOOKS / TERMS]):
         shutil.copy(path, sources / "notebooks")
     for path in sources.rglob("*.md"):
         path.write_text(mend_links(path.read_text(encoding="utf-8"), path, sources, repository), encoding="utf-8")
