@@ -73,6 +73,16 @@ def run(options: Namespace) -> int:
     return 1 if failure else 0
 
 
+def book(options: Namespace) -> None:
+    """Make the book of the executed notebooks."""
+    from bigmodel.lab import book
+
+    start, folder = time.monotonic(), options.to.expanduser()
+    first = book.build(folder, repository=options.repository or book.repository_of(environment.ROOT))
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    print(f"The book, {size / 1e6:.0f} MB, {time.monotonic() - start:.0f} s: {first}")
+
+
 def reset(options: Namespace) -> None:
     """Bring one notebook back."""
     copy, kept = course.reset(options.notebook)

@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 LEARNING = ROOT / "requirements.txt"
+BOOK = ROOT / "site" / "requirements.txt"  # what the book needs besides
 TESTING = ROOT / "tests" / "requirements.txt"  # what the tests need besides
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 

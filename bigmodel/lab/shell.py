@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from bigmodel import __version__
 from bigmodel.lab import commands, environment
-from bigmodel.lab.environment import LEARNING, TESTING
+from bigmodel.lab.environment import BOOK, LEARNING, TESTING
 
 PROGRAM = "python -m bigmodel"
 
@@ -113,7 +113,7 @@ def parser() -> Parser:
         "test", commands.test,
         "Run the whole test suite, notebooks included; words that follow are given to pytest.",
         "test", "test notebooks/03_pretraining.ipynb", "test -k tokenizer",
-        needs=(LEARNING, TESTING), exact=True,
+        needs=(LEARNING, BOOK, TESTING), exact=True,
     )  # fmt: skip
 
     bench = command(
@@ -139,6 +139,14 @@ def parser() -> Parser:
     ).add_argument  # fmt: skip
     run("notebook", nargs="?", help="its number or name; without one, the notebooks are listed")
     run("--to", type=Path, metavar="FILE", help="the page (default: beside your copies)")
+
+    book = command(
+        "book", commands.book,
+        "Make a site of the notebooks as they were executed last; it opens from the disk, without a network.",
+        "book", "book --to public", needs=(LEARNING, BOOK),
+    ).add_argument  # fmt: skip
+    book("--to", type=Path, default=Path("runs/book"), metavar="FOLDER", help="(default: %(default)s)")
+    book("--repository", metavar="OWNER/NAME", help="on GitHub, for links to Colab (default: where this came from)")
 
     command(
         "reset", commands.reset,
