@@ -20,6 +20,7 @@ LAYERS = [
     {"checkpoint"},
     {"train"},
     {"ladder", "generate"},
+    {"translator"},
     {"plot", "top_five"},
     {"diagram", "guess"},
     {"check"},
