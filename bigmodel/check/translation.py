@@ -335,6 +335,13 @@ def best_of_each(scores: Sequence[float], log_probs: Tensor, beam: int) -> list[
     return sorted(found, key=lambda each: -each[2])[:beam]
 
 
+def by_sorting(scores: Sequence[float], log_probs: Tensor, beam: int) -> list[tuple[int, int, float]]:
+    """Another right way: one list of all."""
+    rows = log_probs.tolist()
+    found = [(row, token, scores[row] + p) for row, its in enumerate(rows) for token, p in enumerate(its)]
+    return sorted(found, key=lambda each: each[2], reverse=True)[:beam]
+
+
 def probable(*rows: Sequence[float]) -> Tensor:
     return torch.tensor(rows).log()
 
@@ -377,15 +384,12 @@ def probable(*rows: Sequence[float]) -> Tensor:
         "the third number is a probability: its logarithm": lambda s, p, beam: [
             (r, t, math.exp(v)) for r, t, v in ranked(total(s, p), beam)],
     },
-    also_right=[lambda scores, log_probs, beam: ranked(total(scores, log_probs), beam)],
+    also_right=[lambda scores, log_probs, beam: ranked(total(scores, log_probs), beam), by_sorting],
 )
 def beam_step(scores: list[float], log_probs: Tensor, beam: int) -> list[tuple[int, int, float]]:
-    found = []
-    for row, score in enumerate(scores):
-        for token, log_p in enumerate(log_probs[row].tolist()):
-            found.append((row, token, score + log_p))
-    found.sort(key=lambda each: each[2], reverse=True)
-    return found[:beam]
+    totals = torch.tensor(scores)[:, None] + log_probs  # (K, V)
+    rows, width = totals.flatten(), log_probs.shape[1]
+    return [(place // width, place % width, rows[place].item()) for place in rows.topk(beam).indices.tolist()]
 
 
 def smoothed(p: Sequence[float], epsilon: float, spread: float) -> list[float]:
