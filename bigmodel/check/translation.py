@@ -155,6 +155,8 @@ def through(self: Any, x: Tensor, *others: Any) -> Tensor:
                 through(self, self.embedding(source), m & causal_mask(source.shape[1]), r))),
         "the mask is the wrong way round: it lets padding be seen, and nothing else": reading(
             lambda self, source, m, r: self.norm(through(self, self.embedding(source), ~m, r))),
+        "the mask is laid over those who look: over those who are looked at, padding[:, None, None, :]": reading(
+            lambda self, source, m, r: self.norm(through(self, self.embedding(source), m.mT, r))),
         "the last norm is missing": reading(
             lambda self, source, m, r: through(self, self.embedding(source), m, r)),
         "the norm stands behind the blocks, not before them": reading(
@@ -203,6 +205,10 @@ def both_of_x(self: Any, x: Tensor, a: Any, memory: Tensor, visible: Tensor) -> 
     return thought(self, x + a(x) + looked(self, x, memory, visible))
 
 
+def exchanged(self: Any, x: Tensor, mask: Tensor, rotation: Any, memory: Tensor, visible: Tensor) -> Tensor:
+    return translator.CrossBlock.forward(self, x, visible, rotation, memory, mask)
+
+
 def summed(looks: Callable[..., Tensor]) -> Any:
     """A block whose second step looks in another way."""
     def forward(self: Any, x: Tensor, a: Any, memory: Tensor, visible: Tensor) -> Tensor:
@@ -222,13 +228,19 @@ def summed(looks: Callable[..., Tensor]) -> Any:
     by_name=True,
     causal=True,
     build=[
-        ((small(),), lambda: (random(2, 3, 4), *around(small(), 3), random(2, 4, 4), ~PADDING[:, None, None, :])),
+        ((small(),), lambda: (
+            random(2, 3, 4), *around(small(), 3), random(2, 3, 4).flip(0), ~PADDING[:, None, None, :3])),
         ((small(1, 1, 6),), lambda: (
-            random(1, 3, 6), *around(small(1, 1, 6), 3), random(1, 3, 6), torch.ones(1, 1, 1, 3) > 0)),
+            random(1, 3, 6), *around(small(1, 1, 6), 3), random(1, 2, 6), torch.ones(1, 1, 1, 2) > 0)),
     ],
     given=lambda arguments, inputs: f"for a CrossBlock of C = {arguments[0].n_embd} and x of {tuple(inputs[0].shape)}",
     wrong={
         "the memory is never looked at": summed(lambda self, x, m, v: torch.zeros_like(x)),
+        "the step across looks at the text itself: hand over source=memory": summed(
+            lambda self, x, m, v: self.cross_attention(self.cross_norm(x), v)),
+        "the memory asks and the text answers: the queries come from x": summed(
+            lambda self, x, m, v: self.cross_attention(m, None, source=self.cross_norm(x))),
+        "mask and visible are exchanged": made(translator.CrossBlock, exchanged),
         "padding of the source is looked at: hand over visible": summed(
             lambda self, x, m, v: looked(self, x, m, None)),
         "the second step asks from x itself: let it read self.cross_norm(x)": summed(
@@ -283,7 +295,7 @@ def blindly(self: Any, source: Tensor, padding: Tensor) -> Tensor:
     by_name=True,
     build=[
         ((small(), small()), lambda: (
-            torch.tensor([[1, 4, 2, 0], [3, 0, 0, 0]]), PADDING, torch.tensor([[1, 3, 0], [1, 2, 4]]))),
+            torch.tensor([[1, 4, 2], [3, 0, 0]]), PADDING[:, :3], torch.tensor([[1, 3, 0], [1, 2, 4]]))),
         ((Config(6, 8, 1, 1, 6), small(3, 1, 6)), lambda: (
             torch.tensor([[5, 1]]), torch.zeros(1, 2, dtype=torch.bool), torch.tensor([[1, 2, 4, 3]]))),
     ],
@@ -294,6 +306,9 @@ def blindly(self: Any, source: Tensor, padding: Tensor) -> Tensor:
     wrong={
         "the blocks look at the source's embeddings: let them look at what the encoder makes": writing(
             logits, lambda self, source, padding: self.encoder.embedding(source)),
+        "the text goes through the encoder's embedding: it has one of its own": writing(
+            lambda self, ids, *others: self.unembedding(
+                self.norm(through(self, self.encoder.embedding(ids), *others)))),
         "padding of the source is looked at: hand visible to the blocks": writing(
             lambda self, ids, m, r, memory, v: logits(self, ids, m, r, memory, torch.ones_like(v))),
         "visible is the wrong way round: ~padding": writing(
