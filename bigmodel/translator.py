@@ -48,7 +48,7 @@ class Encoder(nn.Module):
         Raises:
             ValueError: ids of a wrong type or shape, or more of them than the context holds.
         """
-        mask, rotation = ~padding[:, None, None, :], rotation_of(self.config, source)  # (B, 1, 1, S)
+        mask, rotation = ~padding[:, None, None, :], _rotation_of(self.config, source)  # (B, 1, 1, S)
         x = self.embedding(source)  # (B, S, C)
         for block in self.blocks:
             x = block(x, mask, rotation)  # (B, S, C)
@@ -124,7 +124,7 @@ class Translator(nn.Module):
             cache: from ``Given.new_cache``; holds the positions before these ids, and is extended by theirs.
         """
         before, T = cache[0].length if cache else 0, ids.shape[1]
-        rotation = rotation_of(self.config, ids, before)
+        rotation = _rotation_of(self.config, ids, before)
         mask = causal_mask(T, before + T, ids.device) if T > 1 else None  # one position alone may look at all
         x = self.embedding(ids)  # (B, T, C)
         for layer, block in enumerate(self.blocks):
@@ -139,7 +139,7 @@ class Translator(nn.Module):
     def cross_attention_maps(self, source: Tensor, padding: Tensor, ids: Tensor) -> Tensor:
         """Return where each position of ids looks in the source, (n_layer, B, H, T, S), each row summing to 1."""
         memory, visible = self.encoder(source, padding), ~padding[:, None, None, :]
-        mask, rotation = causal_mask(ids.shape[1], device=ids.device), rotation_of(self.config, ids)
+        mask, rotation = causal_mask(ids.shape[1], device=ids.device), _rotation_of(self.config, ids)
         x, maps = self.embedding(ids), []
         for block in self.blocks:
             x = x + block.attention(block.attention_norm(x), mask, rotation)
@@ -173,7 +173,7 @@ class Given(nn.Module):
         return [KeyValueCache(like.new_empty(shape), like.new_empty(shape)) for _ in self.translator.blocks]
 
 
-def rotation_of(config: Config, ids: Tensor, before: int = 0) -> Rotation:
+def _rotation_of(config: Config, ids: Tensor, before: int = 0) -> Rotation:
     """Return the rotation of ids (B, T) that stand behind so many others.
 
     Raises:
