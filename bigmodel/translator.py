@@ -173,23 +173,6 @@ class Given(nn.Module):
         return [KeyValueCache(like.new_empty(shape), like.new_empty(shape)) for _ in self.translator.blocks]
 
 
-def _rotation_of(config: Config, ids: Tensor, before: int = 0) -> Rotation:
-    """Return the rotation of ids (B, T) that stand behind so many others.
-
-    Raises:
-        ValueError: ids of a wrong type or shape, or more of them than the context holds.
-    """
-    check_shape(ids)
-    end = before + ids.shape[1]
-    if end > config.context:
-        raise ValueError(
-            f"{end} tokens are more than the context of {config.context}: translate less at a time, or build the "
-            "Translator with a larger context."
-        )
-    size = config.head_size or config.n_embd // config.n_head
-    return cos_sin(torch.arange(before, end, device=ids.device), size, config.rotary_base)
-
-
 @torch.no_grad()
 def initialise(translator: Translator) -> None:
     """Draw the first weights as those of a Decoder are drawn: each block begins by changing nothing."""
@@ -288,3 +271,20 @@ def load_pairs(path: str | Path) -> list[tuple[str, str]]:
         if line.strip():
             found.append((columns[0], columns[1]))
     return found
+
+
+def _rotation_of(config: Config, ids: Tensor, before: int = 0) -> Rotation:
+    """Return the rotation of ids (B, T) that stand behind so many others.
+
+    Raises:
+        ValueError: ids of a wrong type or shape, or more of them than the context holds.
+    """
+    check_shape(ids)
+    end = before + ids.shape[1]
+    if end > config.context:
+        raise ValueError(
+            f"{end} tokens are more than the context of {config.context}: translate less at a time, or build the "
+            "Translator with a larger context."
+        )
+    size = config.head_size or config.n_embd // config.n_head
+    return cos_sin(torch.arange(before, end, device=ids.device), size, config.rotary_base)
