@@ -12,6 +12,7 @@ from bigmodel.attention import causal_mask, cos_sin
 from bigmodel.check.building import building
 from bigmodel.check.engine import exercise
 from bigmodel.check.transformer import made, random, small
+from bigmodel.check.values import written
 from bigmodel.decoder import Config
 
 Joint = Mapping[tuple[str, str], float]  # (source, target) → the probability that both come together
@@ -73,6 +74,11 @@ def of_each_source(joint: Joint) -> dict[str, float]:
     return {s: nats({both: p / q for both, p in joint.items() if both[0] == s}) for s, q in side(joint, 0).items()}
 
 
+def conditional(source_p: Mapping[str, float], joint: Joint) -> float:
+    """The conditional entropy, with these probabilities of the sources."""
+    return -sum(p * math.log(p / source_p[both[0]]) for both, p in joint.items())
+
+
 @exercise(
     hints=(
         "How probable is the target, once the source is known?",
@@ -95,6 +101,11 @@ def of_each_source(joint: Joint) -> dict[str, float]:
             lambda joint: nats(side(joint, 0)) - nats(joint),
         "each pair is weighted with p(target | source): the weight is p(both)":
             lambda joint: sum(of_each_source(joint).values()),
+        "the pairs of a source are to be added up: only its last one was kept":
+            lambda joint: conditional({both[0]: p for both, p in joint.items()}, joint),
+        "p(both) was multiplied with that of the source: divide": lambda joint: nats(joint) + nats(side(joint, 0)),
+        "all pairs are weighted alike: each counts with its p(both)": lambda joint: sum(
+            math.log(side(joint, 0)[both[0]] / p) for both, p in joint.items()) / len(joint),
         "the sources are all weighted alike: each counts as often as it comes":
             lambda joint: sum(of_each_source(joint).values()) / len(side(joint, 0)),
     },
@@ -132,6 +143,13 @@ def through(self: Any, x: Tensor, *others: Any) -> Tensor:
     return x
 
 
+def added(self: Any, source: Tensor, *others: Any) -> Tensor:
+    x = self.embedding(source)
+    for block in self.blocks:
+        x = x + block(x, *others)
+    return self.norm(x)
+
+
 @building(
     hints=(
         "Who may look at whom, when the whole text is there already? And who at padding?",
@@ -164,6 +182,7 @@ def through(self: Any, x: Tensor, *others: Any) -> Tensor:
         "the rotation is not handed to the blocks, so that the order of words is not seen": reading(
             lambda self, source, m, r: self.norm(through(self, self.embedding(source), m, None))),
         "the blocks are not used": reading(lambda self, source, m, r: self.norm(self.embedding(source))),
+        "x is added to what a block returns: the block has done that already": reading(added),
         "only the last block is used": reading(
             lambda self, source, m, r: self.norm(self.blocks[-1](self.embedding(source), m, r))),
     },
@@ -209,6 +228,11 @@ def exchanged(self: Any, x: Tensor, mask: Tensor, rotation: Any, memory: Tensor,
     return translator.CrossBlock.forward(self, x, visible, rotation, memory, mask)
 
 
+def masked_across(self: Any, x: Tensor, mask: Tensor, rotation: Any, memory: Tensor, visible: Tensor) -> Tensor:
+    x = x + self.attention(self.attention_norm(x), mask, rotation)
+    return thought(self, x + looked(self, x, memory, mask))
+
+
 def summed(looks: Callable[..., Tensor]) -> Any:
     """A block whose second step looks in another way."""
     def forward(self: Any, x: Tensor, a: Any, memory: Tensor, visible: Tensor) -> Tensor:
@@ -241,6 +265,9 @@ def summed(looks: Callable[..., Tensor]) -> Any:
         "the memory asks and the text answers: the queries come from x": summed(
             lambda self, x, m, v: self.cross_attention(m, None, source=self.cross_norm(x))),
         "mask and visible are exchanged": made(translator.CrossBlock, exchanged),
+        "the step across has the mask of the text: hand over visible": made(translator.CrossBlock, masked_across),
+        "the feed-forward step comes last, after the one across": crossing(
+            lambda self, x, a, m, v: thought(self, x + a(x)) + looked(self, thought(self, x + a(x)), m, v)),
         "padding of the source is looked at: hand over visible": summed(
             lambda self, x, m, v: looked(self, x, m, None)),
         "the second step asks from x itself: let it read self.cross_norm(x)": summed(
@@ -339,6 +366,17 @@ def ranked(totals: Tensor, beam: int, width: int = 0, largest: bool = True) -> l
                                                                    strict=True)]
 
 
+def one_row(totals: Tensor, beam: int) -> list[tuple[int, int, float]]:
+    """The best of the row that has the best of all."""
+    row = int(totals.max(1).values.argmax())
+    return [(row, token, score) for _, token, score in ranked(totals[row][None], min(beam, totals.shape[1]))]
+
+
+def rounded(found: Sequence[Sequence[float]]) -> str:
+    """As a reader writes it: [(1, 1, -1.66), …]."""
+    return f"[{', '.join(written(tuple(float(number) for number in each), 3) for each in found)}]"
+
+
 def total(scores: Sequence[float], log_probs: Tensor) -> Tensor:
     return torch.tensor(scores)[:, None] + log_probs
 
@@ -377,10 +415,7 @@ def probable(*rows: Sequence[float]) -> Tensor:
     given=lambda scores, log_probs, beam: (
         f"for scores {scores}, log_probs of shape {tuple(log_probs.shape)} and beam = {beam}"
     ),
-    shown=lambda value, expected, *_: (
-        f"your answer is {[(int(r), int(t), round(float(s), 2)) for r, t, s in value]}, expected "
-        f"{[(r, t, round(s, 2)) for r, t, s in expected]}"
-    ),
+    shown=lambda value, expected, *_: f"your answer is {rounded(value)}, expected {rounded(expected)}",
     wrong={
         "the scores of the beginnings are not counted": lambda s, p, beam: ranked(p, beam),
         "logarithms add where probabilities multiply": lambda s, p, beam: ranked(torch.tensor(s)[:, None] * p, beam),
@@ -391,6 +426,10 @@ def probable(*rows: Sequence[float]) -> Tensor:
         "row and token are exchanged": lambda s, p, beam: [(t, r, v) for r, t, v in ranked(total(s, p), beam)],
         "the place was divided by the number of rows: a row has V places":
             lambda s, p, beam: ranked(total(s, p), beam, width=p.shape[0]),
+        "the place was divided by the beam: a row has V places":
+            lambda s, p, beam: ranked(total(s, p), beam, width=beam),
+        "ln p and p were added: both as logarithms": lambda s, p, beam: ranked(total(s, p.exp()), beam),
+        "all of them go on from one row: let the rows compete": lambda s, p, beam: one_row(total(s, p), beam),
         "the worst were kept: the largest sums are the best":
             lambda s, p, beam: ranked(total(s, p), beam, largest=False),
         "the best comes first: the order is turned round": lambda s, p, beam: ranked(total(s, p), beam)[::-1],
