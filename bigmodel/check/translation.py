@@ -255,7 +255,7 @@ def summed(looks: Callable[..., Tensor]) -> Any:
         ((small(),), lambda: (
             random(2, 3, 4), *around(small(), 3), random(2, 3, 4).flip(0), ~PADDING[:, None, None, :3])),
         ((small(1, 1, 6),), lambda: (
-            random(1, 3, 6), *around(small(1, 1, 6), 3), random(1, 2, 6), torch.ones(1, 1, 1, 2) > 0)),
+            random(1, 3, 6), *around(small(1, 1, 6), 3), random(1, 3, 6).flip(1), torch.ones(1, 1, 1, 3) > 0)),
     ],
     given=lambda arguments, inputs: f"for a CrossBlock of C = {arguments[0].n_embd} and x of {tuple(inputs[0].shape)}",
     wrong={
