@@ -71,7 +71,7 @@ def numbers(value: Any) -> str:
 
 
 def head(
-    x: Tensor, keys: Tensor, values: Tensor, W_q: Tensor, W_k: Tensor, W_v: Tensor,
+    x: Tensor, keys: Tensor, values: Tensor, W_q: Tensor, W_k: Tensor, W_v: Tensor, *,
     scale: bool = True, dim: int = -1, front: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """One head's step, with what can go wrong in it."""
