@@ -99,3 +99,10 @@ def generate(options: Namespace) -> None:
     from bigmodel.lab import models
 
     models.generate(options)
+
+
+def chat(options: Namespace) -> None:
+    """Talk with a model that was taught to answer."""
+    from bigmodel.lab import chat
+
+    chat.chat(options)
