@@ -131,7 +131,9 @@ def test_a_file_that_cannot_be_written_is_named(capsys, elsewhere):
     assert "page" in capsys.readouterr().err.splitlines()[-1]
 
 
-@pytest.mark.parametrize("name", ["", "lab", "test", "bench", "run", "reset", "pretrain", "generate", "chat", "regenerate"])
+@pytest.mark.parametrize(
+    "name", ["", "lab", "test", "bench", "run", "reset", "pretrain", "generate", "chat", "regenerate"]
+)
 def test_help_explains_and_gives_examples(capsys, name):
     assert exit_status(*name.split(), "--help") == 0
     text = capsys.readouterr().out
