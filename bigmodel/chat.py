@@ -16,7 +16,7 @@ from torch.utils.data import TensorDataset
 
 from bigmodel.data import IGNORE_INDEX
 from bigmodel.decoder import Decoder
-from bigmodel.generate import Sampling, stream_ids
+from bigmodel.generate import Sampling, draw_rows, stream_ids
 from bigmodel.tokenizer import Tokenizer, WordTokenizer, decode_stream
 
 SPEAKERS = {"user": "<|user|>", "assistant": "<|assistant|>"}
@@ -113,6 +113,27 @@ def reply(
     ids, _ = conversation_ids(turns, tokenizer)
     ids.append(tokenizer.specials[SPEAKERS["assistant"]])
     return decode_stream(tokenizer, stream_ids(model, ids, length, sampling, end=tokenizer.end))
+
+
+def reply_all(
+    model: nn.Module, tokenizer: Tokenizer, conversations: Sequence[Sequence[Turn]], length: int, sampling: Sampling
+) -> list[str]:
+    """The assistant's answers to many conversations, written side by side."""
+    speaker = tokenizer.specials[SPEAKERS["assistant"]]
+    rows = [[*conversation_ids(turns, tokenizer)[0], speaker] for turns in conversations]
+    longest = max(map(len, rows))
+    ids = torch.tensor([[tokenizer.padding] * (longest - len(row)) + row for row in rows])  # (B, T)
+    padding = torch.tensor([[place < longest - len(row) for place in range(longest)] for row in rows])  # (B, T)
+    said: list[list[int]] = [[] for _ in rows]
+    speaking = set(range(len(rows)))
+    for tokens in draw_rows(model, ids, length, sampling, padding):
+        for row in [row for row in speaking if tokens[row] == tokenizer.end]:
+            speaking.discard(row)
+        for row in speaking:
+            said[row].append(int(tokens[row]))
+        if not speaking:
+            break
+    return [tokenizer.decode(answer).strip() for answer in said]
 
 
 def read_conversations(path: str | Path) -> list[list[Turn]]:

@@ -22,7 +22,9 @@ USER, ASSISTANT = (TOKENIZER.specials[name] for name in chat.SPEAKERS.values())
 def decoder():
     torch.manual_seed(0)
     made = Decoder(Config(OLD.vocab_size, context=32, n_layer=1, n_head=2, n_embd=8))
-    torch.nn.init.normal_(made.unembedding.weight)
+    for weight in made.parameters():
+        if weight.ndim == 2:
+            torch.nn.init.normal_(weight)
     return made
 
 
@@ -110,6 +112,14 @@ def test_a_reply_has_no_special_token_in_it(decoder):
         grown.unembedding.weight.zero_()
     pieces = list(chat.reply(grown, TOKENIZER, TURNS[:1], 5, Sampling(top_k=1)))
     assert pieces == []  # all are equally probable: the first id, padding, has no text
+
+
+def test_answers_side_by_side_are_those_given_one_by_one(decoder):
+    grown = chat.grow(decoder, OLD, TOKENIZER)
+    asked = [TURNS[:1], [*TURNS, ("user", "Mia hid?")], [("user", "kite")]]
+    alone = ["".join(chat.reply(grown, TOKENIZER, turns, 6, Sampling(top_k=1))).strip() for turns in asked]
+    assert chat.reply_all(grown, TOKENIZER, asked, 6, Sampling(top_k=1)) == alone
+    assert len(set(alone)) > 1
 
 
 # Files
