@@ -241,7 +241,7 @@ def use(answer: Any, linear: nn.Linear, rank: int, alpha: float) -> dict[str, An
         spoiled(forward=lambda self, x: (
             F.linear(x, self.linear.weight + self.scale * self.B @ self.A, self.linear.bias))),
     ],
-    equal={"self.A = nn.Parameter(torch.randn(rank, linear.in_features) / math.sqrt(linear.in_features))":
+    equal={"self.A = nn.Parameter(torch.randn(rank, linear.in_features) * math.sqrt(linear.in_features))":
            "how large the random numbers are is free"},
 )
 class LoRA(nn.Module):
