@@ -115,6 +115,16 @@ def child_environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"}
 
 
+def share_cores() -> None:
+    """Have the threads of this process, and of those started from it, sleep while they wait for one another.
+
+    By default they turn in circles instead, which is a little quicker on an idle machine, and takes a core from
+    the other programs, and so from us, on a busy one. A reader's own OMP_WAIT_POLICY stays as it is. It is read
+    when torch is loaded.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def call(command: Sequence[str | Path]) -> int:
     """Run a program in the foreground and return its exit status.
 

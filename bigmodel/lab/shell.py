@@ -159,7 +159,7 @@ def parser() -> Parser:
     add_pretrain_options(command(
         "pretrain", commands.pretrain,
         "Pretrain a model on text; the same command continues where it was stopped.",
-        "pretrain", "pretrain my-novel.txt --model decoder", "pretrain ~/mail --tokenizer words --folder runs/mail",
+        "pretrain", "pretrain my-novel.txt --minutes 10", "pretrain ~/mail --model bigmodel --folder runs/mail",
     ).add_argument)  # fmt: skip
     add_generate_options(command(
         "generate", commands.generate,
@@ -218,14 +218,15 @@ def add_pretrain_options(option: Callable[..., Any]) -> None:
     """The options of ``pretrain``."""
     option("text", nargs="?", type=Path, help="a file or folder of text (default: Python's documentation)")
     option("--folder", type=Path, help="where the run is written (default: runs/NAME OF THE TEXT)")
-    option("--model", choices=["bigmodel", "decoder"], default="bigmodel", help="default: %(default)s")
-    option("--steps", type=COUNT, default=1000, help="updates of the weights (default: %(default)s)")
+    option("--minutes", type=POSITIVE, help="the time for all of it, which a decoder is planned for (default: 1)")
+    option("--model", choices=["decoder", "bigmodel"], default="decoder", help="default: %(default)s")
+    option("--steps", type=COUNT, help="updates of the weights, instead of minutes (a bigmodel's default: 1000)")
     option("--tokenizer", choices=["bpe", "characters", "words"], default="bpe", help="default: %(default)s")
-    option("--vocab-size", type=COUNT, help="tokens it knows (default: 1000, or as many as the text gives)")
-    option("--context", type=COUNT, help="tokens the model sees (default: 3; for a decoder 64)")
+    option("--vocab-size", type=COUNT, help="tokens it knows (default: as planned; for a bigmodel 1000)")
+    option("--context", type=COUNT, help="tokens the model sees (default: as planned; for a bigmodel 3)")
     option("--hidden-size", type=COUNT, help="of a bigmodel: its hidden layer (default: 256)")
-    option("--batch-size", type=COUNT, default=32, help="pieces of text a step (default: %(default)s)")
-    option("--learning-rate", type=POSITIVE, help="at the start (default: 0.01; for a decoder 0.03)")
+    option("--batch-size", type=COUNT, help="pieces of text a step (default: as planned; for a bigmodel 32)")
+    option("--learning-rate", type=POSITIVE, help="the highest (default: as planned; for a bigmodel 0.01)")
     option("--seed", type=SEED, default=0, help="decides every draw of chance (default: %(default)s)")
 
 
