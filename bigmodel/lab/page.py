@@ -217,6 +217,9 @@ class OfflineRenderer(IPythonRenderer):
         # Where pictures lie inside, nbconvert would close what a later piece of HTML closes: <details>, for one.
         return str(super().block_html(html)) if "<img" in html else html
 
+    def inline_html(self, html: str) -> str:
+        return str(super().inline_html(html)) if "<img" in html else html
+
     def inline_math(self, body: str) -> str:
         return mathml(body, display="inline")
 
