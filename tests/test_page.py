@@ -81,6 +81,16 @@ def test_solutions_are_folded_and_say_of_what(tmp_path):
     assert "shown" not in folded
 
 
+def test_what_a_text_folds_stays_folded(tmp_path):
+    text = html(
+        new_markdown_cell("<details><summary>More</summary>\n\ninside <b>and strong</b>\n\n</details>\n\nafter"),
+        folder=tmp_path,
+    )
+    (folded,) = re.findall(r"<main>.*<details>(.*?)</details>", text, re.DOTALL)
+    assert "inside <b>and strong</b>" in folded
+    assert "after" not in folded
+
+
 # Formulas
 
 

@@ -213,6 +213,13 @@ class OfflineRenderer(IPythonRenderer):
     def heading(self, text: str, level: int, **attributes: Any) -> str:
         return f'<h{level} data-title="">{text}</h{level}>\n'
 
+    def block_html(self, html: str) -> str:
+        # Where pictures lie inside, nbconvert would close what a later piece of HTML closes: <details>, for one.
+        return str(super().block_html(html)) if "<img" in html else html
+
+    def inline_html(self, html: str) -> str:
+        return str(super().inline_html(html)) if "<img" in html else html
+
     def inline_math(self, body: str) -> str:
         return mathml(body, display="inline")
 
