@@ -37,6 +37,7 @@ def checkout(tmp_path, monkeypatch):
     (tmp_path / "tests").mkdir()
     add_notebook(tmp_path / "notebooks", "01_concepts", "print('read')")
     add_notebook(tmp_path / "notebooks", "03_pretraining", "import time; time.sleep(60)")
+    add_notebook(tmp_path / "notebooks", "start", "print('way')")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -113,6 +114,9 @@ def exit_status(*words):
         ("pretrain fox --folder fox", "fox"),
         ("pretrain nowhere.txt", "nowhere.txt"),
         ("pretrain short", "short"),
+        ("grade nowhere", "there is no folder nowhere"),
+        ("grade . --seconds 0", "argument --seconds: '0' is not a whole number of at least 1"),
+        ("slides 99", "there is no notebook '99'"),
         ("generate", "there is no run in runs/ yet: make one with `python -m bigmodel pretrain`"),
         ("generate --run nowhere", "there is no run at nowhere"),
         ("generate --temperature 0", "is not a number above 0 (for the most probable token every time, use --top-k 1)"),
@@ -137,7 +141,11 @@ def test_a_file_that_cannot_be_written_is_named(capsys, elsewhere):
     assert "page" in capsys.readouterr().err.splitlines()[-1]
 
 
-@pytest.mark.parametrize("name", ["", "lab", "test", "bench", "run", "reset", "pretrain", "generate", "regenerate"])
+@pytest.mark.parametrize(
+    "name",
+    ["", "lab", "test", "bench", "run", "reset", "progress", "pretrain", "generate", "chat", "regenerate", "grade",
+     "slides", "edition", "colab", "book"],
+)  # fmt: skip
 def test_help_explains_and_gives_examples(capsys, name):
     assert exit_status(*name.split(), "--help") == 0
     text = capsys.readouterr().out
@@ -149,23 +157,27 @@ def test_help_explains_and_gives_examples(capsys, name):
 
 
 @posix
-def test_lab_opens_the_first_notebook_of_the_learners_copies_and_asks_nothing_of_the_network(checkout):
+def test_lab_opens_the_start_page_with_the_contents_beside_it_and_asks_nothing_of_the_network(checkout):
+    overrides = json.loads((ROOT / "bigmodel/lab/jupyterlab/overrides.json").read_text(encoding="utf-8"))
     process = start("--no-browser", start_new_session=True)
     try:
-        copies = [process.stdout.readline() for _ in range(2)]
+        copies = [process.stdout.readline() for _ in range(3)]
         assert copies == [
+            "Your copy: my-notebooks/start.ipynb\n",
             "Your copy: my-notebooks/01_concepts.ipynb\n",
             "Your copy: my-notebooks/03_pretraining.ipynb\n",
         ]
         address = next(
             found for line in process.stderr if (found := re.search(r"(http://localhost\S+?)/lab(\S*)", line))
         )
-        assert address[2].startswith("/tree/my-notebooks/01_concepts.ipynb?token=")
+        assert address[2].startswith("/tree/my-notebooks/start.ipynb?token=")
         token = address[2].partition("?")[2]
-        url = f"{address[1]}/lab/api/settings/@jupyterlab/apputils-extension:notification?{token}"
-        settings = json.loads(fetched(url))["schema"]["properties"]
-        assert settings["fetchNews"]["default"] == "false"
-        assert settings["checkForUpdates"]["default"] is False
+        for plugin, wanted in overrides.items():  # each is a setting that JupyterLab knows, and takes
+            schema = json.loads(fetched(f"{address[1]}/lab/api/settings/{plugin}?{token}"))["schema"]["properties"]
+            assert {name: schema[name]["default"] for name in wanted} == wanted
+        assert fetched(f"{address[1]}/lab/extensions/bigmodel/static/look.css?{token}")
+        window = json.loads(fetched(f"{address[1]}/lab/api/workspaces/default?{token}"))["data"]
+        assert window["layout-restorer:data"]["left"]["current"] == "@jupyterlab/toc:plugin"
     finally:
         while process.poll() is None:  # Ctrl-C twice, as our own first line says
             os.killpg(process.pid, signal.SIGINT)
@@ -186,6 +198,16 @@ def test_run_lists_executes_and_fails_in_a_sentence(checkout):
     assert "so far" in Path("my-notebooks/03_pretraining.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("own", [None, "ACTIVE"])
+def test_threads_that_wait_leave_the_core_to_others_unless_the_reader_says_otherwise(checkout, monkeypatch, own):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if own:
+        monkeypatch.setenv("OMP_WAIT_POLICY", own)
+    add_notebook(checkout / "notebooks", "01_concepts", "import os; print(os.environ['OMP_WAIT_POLICY'].lower())")
+    assert finish(start("run", "01", "--to", "page.html"))[0] == 0
+    assert (own or "PASSIVE").lower() in Path("page.html").read_text(encoding="utf-8")
+
+
 @posix
 def test_ctrl_c_ends_run_with_one_sentence_and_130(checkout):
     add_notebook(checkout / "notebooks", "03_pretraining", "open('begun', 'w').close()\nimport time; time.sleep(60)")
@@ -203,10 +225,17 @@ def test_regenerate_goes_on_after_a_failure_and_ends_with_1(checkout):
     add_notebook(checkout / "notebooks", "01_concepts", "1/0")
     add_notebook(checkout / "notebooks", "03_pretraining", "1 + 1")
     status, out, _ = finish(start("regenerate"))
-    first, second = out.splitlines()
+    start_page, first, second = out.splitlines()
     assert status == 1
+    assert start_page.startswith("start: rewritten")
     assert first.startswith("01_concepts: code cell 1 raised ZeroDivisionError")
     assert second.startswith("03_pretraining: rewritten")
+
+
+def test_progress_says_what_is_solved(capsys, elsewhere, monkeypatch):
+    monkeypatch.setattr(course, "COPIES", Path.cwd() / "my-notebooks")
+    assert exit_status("progress") == 0
+    assert capsys.readouterr().out.endswith("0 of 0 exercises solved. Begin with 01_concepts.\n")
 
 
 def test_reset_works_before_anything_is_installed(checkout):
