@@ -178,10 +178,11 @@ def time_left(minutes: float, used: float) -> float:
 
 def in_steps(options: Namespace) -> Job:
     """A small Decoder that sees all tokens of its context, or a BigModel that sees the last few."""
-    training, fresh = read(options)
+    steps, batch_size = options.steps or 1000, options.batch_size or 32
+    training, fresh = read(options, at_most=max(20_000_000, 256 * steps * batch_size))
     tokenizer = train_tokenizer(options, training, VOCAB_SIZE)
     torch.manual_seed(options.seed)
-    steps, vocab_size = options.steps or 1000, tokenizer.vocab_size
+    vocab_size = tokenizer.vocab_size
     model: nn.Module
     optimizer: Callable[..., torch.optim.Optimizer]
     if options.model == "decoder":
@@ -198,7 +199,7 @@ def in_steps(options: Namespace) -> Job:
     rate = partial(polynomial, T=steps, eta_0=options.learning_rate or usual, alpha=1.0)
     return Job(
         model, tokenizer, data, Unseen.of(fresh, tokenizer, window, 4096), optimizer, rate, lambda done: done / steps,
-        steps, max(1, min(100, steps // LOOKS)), options.batch_size or 32,
+        steps, max(1, min(100, steps // LOOKS)), batch_size,
     )  # fmt: skip
 
 
@@ -231,8 +232,8 @@ def carry_out(job: Job, options: Namespace, folder: Path) -> int:
     return 0
 
 
-def read(options: Namespace, at_most: int | None = None) -> tuple[str, str]:
-    """The text to train on, and the tenth of it that is kept aside."""
+def read(options: Namespace, at_most: int) -> tuple[str, str]:
+    """About so many bytes of the text at the most: those to train on, and the tenth that is kept aside."""
     say(f"Reading {options.text or 'the Python documentation'}")
     whole = text.load(options.text, at_most) if options.text else text.python_docs()
     return text.split(whole, seed=options.seed)
