@@ -153,7 +153,7 @@ def in_minutes(options: Namespace, folder: Path, plan: Plan | None, began: float
         f"the text {steps * tokens / len(ids):.1f} times."
     )
     clock = Clock(plan.seconds, plan.learning_rate, Checkpoint(folder / CHECKPOINT).history())
-    watched = min(32_768, max(2048, int(0.015 * steps * tokens)))
+    watched = min(32_768, max(2048, int(0.005 * steps * tokens)))  # a look takes 1/600 of the time
     return Job(
         model, tokenizer, windows(ids, plan.context), Unseen.of(fresh, tokenizer, plan.context, watched),
         partial(MuonAdamW, blocks=model.blocks), clock.rate, lambda _: clock.share(), sys.maxsize,

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,8 +16,6 @@ from benchmarks.measure import Part
 from bigmodel import plot, text
 from bigmodel.checkpoint import load_run
 from bigmodel.data import windows
-from bigmodel.decoder import PRESETS, Decoder
-from bigmodel.lab.plan import seconds_a_step
 from bigmodel.train import evaluate
 
 JUDGED = 200_000  # characters of the text kept aside
@@ -62,10 +60,11 @@ def judged(folder: Path, fresh: str) -> float:
 
 
 def fixed_steps(source: Path, fresh: str, seconds: float, folder: Path) -> list[str]:
-    """The words for the small Decoder that was trained before, with as many steps as the seconds hold."""
-    around = pretrained(["--steps", "1"], source, fresh, folder / "one_step").seconds
-    step = seconds_a_step(Decoder(replace(PRESETS["tiny"], context=64)), 32, "float32", steps=12)
-    return ["--steps", str(max(1, int((seconds - around) / step)))]
+    """The words for the small Decoder of before, with as many steps as the seconds hold, judged by 150 of them."""
+    few, more = (
+        pretrained(["--steps", str(steps)], source, fresh, folder / f"{steps}_steps").seconds for steps in (50, 200)
+    )
+    return ["--steps", str(max(1, int(50 + (seconds - few) / max(more - few, 0.1) * 150)))]
 
 
 def compared(source: Path, fresh: str, minutes: float, folder: Path) -> dict[str, Outcome]:
