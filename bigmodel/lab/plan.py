@@ -88,11 +88,11 @@ def planned(seconds: float, size: int, precision: str, yardstick: float) -> Plan
     steps = seconds / yardstick
     n_layer, n_embd = next(shape for most, shape in SHAPES if steps < most)
     vocab_size = 4096 if size > 1_000_000 else 2048 if size > 300_000 else 1000 if size > 50_000 else 500
-    epochs = 4 * (size / 100_000) ** 0.25
+    epochs = 6.5 * (size / 100_000) ** 0.25
     read = min(epochs, 2.5 * steps * ROWS * LENGTH / size)  # how often, about
-    dropout = 0.1 if read > 2.5 else 0.0
+    dropout = min(0.3, 0.03 * read) if read > 2.5 else 0.0
     at_most = max(2_000_000, int(3 * steps * ROWS * LENGTH))
-    return Plan(vocab_size, 64, n_layer, n_embd, ROWS, 0.04, precision, dropout, epochs, at_most)
+    return Plan(vocab_size, 64, n_layer, n_embd, ROWS, 0.04, precision, round(dropout, 2), epochs, at_most)
 
 
 class Clock:
