@@ -167,9 +167,10 @@ def slides(options: Namespace) -> None:
 def pretrain(options: Namespace) -> int:
     """Pretrain a model on text."""
     environment.share_cores()
-    from bigmodel.lab import pretrain as command
+    began = time.perf_counter()
+    from bigmodel.lab import pretrain as command  # torch takes its time, which is the reader's
 
-    return command.pretrain(options)
+    return command.pretrain(options, began)
 
 
 def generate(options: Namespace) -> None:

@@ -22,7 +22,7 @@ ROWS, LENGTH = 32, 64
 YARDSTICK = Config(4096, LENGTH, n_layer=2, n_head=3, n_embd=96, hidden_size=192)
 
 
-SHAPES = ((1000, (2, 96)), (3000, (3, 128)), (10_000, (4, 160)), (math.inf, (4, 256)))
+SHAPES = ((800, (2, 96)), (2500, (3, 128)), (8000, (4, 160)), (math.inf, (4, 256)))
 
 
 @dataclass(frozen=True)

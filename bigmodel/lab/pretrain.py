@@ -63,9 +63,11 @@ class Job:
     loss: Loss = next_token_loss
 
 
-def pretrain(options: Namespace) -> int:
-    """Pretrain a Decoder or a BigModel, and leave in the run the weights with which unseen text costs least."""
-    began = time.perf_counter()
+def pretrain(options: Namespace, began: float) -> int:
+    """Pretrain a Decoder or a BigModel, and leave in the run the weights with which unseen text costs least.
+
+    Its minutes began when ``time.perf_counter()`` was ``began``.
+    """
     check(options)
     folder = options.folder or Path("runs") / (options.text.expanduser().resolve().stem if options.text else "docs")
     plan = kept(options, folder)

@@ -21,8 +21,6 @@ from bigmodel.generate import generate
 from bigmodel.tokenizer import Tokenizer
 from bigmodel.train import evaluate
 
-JUDGED = 65_536  # unseen tokens, at most, that the result is measured on
-
 
 @dataclass(frozen=True)
 class Unseen:
@@ -35,13 +33,14 @@ class Unseen:
 
     @classmethod
     def of(cls, fresh: str, tokenizer: Tokenizer, window: int, watched: int) -> "Unseen":
-        """Lay unseen text out in windows, about so many tokens of them to watch."""
-        fresh = fresh[: 8 * (watched + JUDGED)]
+        """Lay unseen text out in windows: about so many tokens to watch, and four times as many to judge by."""
+        fresh = fresh[: 40 * watched]
         ids = tokenizer.encode(fresh)
         inputs, targets = windows(ids, min(window, len(ids) - 1)).tensors
         every = max(2, len(inputs) * window // watched)
         # Of a very short text, the same windows serve for both.
-        judged = [place for place in range(len(inputs)) if place % every or len(inputs) < 16][: JUDGED // window]
+        judged = [place for place in range(len(inputs)) if place % every or len(inputs) < 16]
+        judged = judged[: max(1, 4 * watched // window)]
         return cls(
             TensorDataset(inputs[::every], targets[::every]), TensorDataset(inputs[judged], targets[judged]),
             len(ids) / len(fresh), opening(fresh),
