@@ -31,9 +31,9 @@ SHAPES = ((2, 64), (2, 96), (3, 96), (3, 128), (4, 160), (4, 192), (4, 256), (6,
 #     steps of the yardstick in the time     2 × 96   3 × 96   2 × 128   3 × 128    weights
 #     150                                     1.325    1.354    1.350                     79,000
 #     400                                     1.202    1.211              1.226         166,000
-#     600                                     1.164             1.168     1.156         225,000
+#     600                                     1.164             1.168     1.156*        225,000
 #
-# On random tenths and fifths of it, 100 kB and 400 kB, by how often the text is read, and the best dropout tried:
+# * in a tenth more time. On random parts of it, 100 kB and 400 kB, by how often the text is read, and the best dropout tried:
 #
 #     read    2 times, 0    3.5 times, 0.1-0.2    4 times, 0    7 times, 0.2-0.3
 #     100 kB     1.811            1.789             1.937           1.786
