@@ -14,8 +14,7 @@ from torch.nn import functional as F
 
 from bigmodel.checkpoint import History
 from bigmodel.decoder import Config, Decoder
-from bigmodel.lab.quick_loss import quick_next_token_loss
-from bigmodel.optimizer import MuonAdamW
+from bigmodel.lab.quick import HurriedMuonAdamW, quick_next_token_loss
 
 # What a machine is measured with: so many rows of so many tokens, and a Decoder of about the sizes that are planned.
 ROWS, LENGTH = 32, 64
@@ -29,11 +28,12 @@ SHAPES = ((2, 64), (2, 96), (3, 96), (3, 128), (4, 160), (4, 192), (4, 256), (6,
 # text. A model with more weights needs more steps of the yardstick until it pays, so that weights ~ steps^0.75:
 #
 #     steps of the yardstick in the time     2 × 96   3 × 96   2 × 128   3 × 128    weights
-#     150                                     1.325    1.354    1.350                     79,000
-#     400                                     1.202    1.211              1.226         166,000
-#     600                                     1.164             1.168     1.156*        225,000
+#     150                                     1.325    1.354    1.350                     53,000
+#     400                                     1.202    1.211              1.226         111,000
+#     600                                     1.164             1.168     1.156*        150,000
 #
-# * in a tenth more time. On random parts of it, 100 kB and 400 kB, by how often the text is read, and the best dropout tried:
+# * in a tenth more time. On random parts of it, 100 kB and 400 kB, by how often the text is read, and the best
+# dropout that was tried:
 #
 #     read    2 times, 0    3.5 times, 0.1-0.2    4 times, 0    7 times, 0.2-0.3
 #     100 kB     1.811            1.789             1.937           1.786
@@ -77,7 +77,7 @@ def seconds_a_step(model: Decoder, batch_size: int, precision: str, steps: int =
     """How long one step of training takes on this machine."""
     model = deepcopy(model)
     ids = torch.zeros(batch_size, model.context, dtype=torch.long)  # (B, T)
-    optimizer = MuonAdamW(model.parameters(), 0.001, model.blocks)
+    optimizer = HurriedMuonAdamW(model.parameters(), 0.001, model.blocks)
     moments = [time.perf_counter()]
     for _ in range(steps):
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
@@ -101,18 +101,18 @@ def measured() -> tuple[str, float]:
 def planned(seconds: float, size: int, precision: str, yardstick: float) -> Plan:
     """The Decoder that comes lowest in some seconds on a text of so many bytes, by what was measured above."""
     steps = seconds / yardstick
-    weights = 150_000 * (steps / 350) ** 0.75
+    weights = 150_000 * (steps / 600) ** 0.75
     n_layer, n_embd = min(SHAPES, key=lambda shape: abs(math.log(8 * shape[0] * shape[1] ** 2 / weights)))
     vocab_size = 4096 if size > 1_000_000 else 2048 if size > 300_000 else 1000 if size > 50_000 else 500
     epochs = 6.5 * (size / 100_000) ** 0.25
     read = min(epochs, 2.5 * steps * ROWS * LENGTH / size)  # about so often: a larger model is slower, a token longer
     dropout = round(min(0.3, 0.03 * read), 2) if read > 2.5 else 0.0
     at_most = max(2_000_000, int(3 * steps * ROWS * LENGTH))
-    return Plan(vocab_size, LENGTH, n_layer, n_embd, ROWS, 0.04, precision, dropout, epochs, at_most)
+    return Plan(vocab_size, LENGTH, n_layer, n_embd, ROWS, 0.06, precision, dropout, epochs, at_most)
 
 
 class Clock:
-    """A learning rate that rises over a twentieth of the time and then falls along a line to 0.
+    """A learning rate that rises over a tenth of the time and then falls along a line to 0.
 
     It goes by the clock, not by the step: whatever else the machine does, the rate is 0 when the time is over. A step
     that was taken before the training was stopped keeps the rate that it had.
@@ -131,5 +131,5 @@ class Clock:
         """The rate of a step: what it was, or what it is now."""
         if step == len(self.rates):
             share = self.share()
-            self.rates.append(self.eta_0 * max(0.001, min(1.0, (share + 0.001) / 0.05, 1 - share)))
+            self.rates.append(self.eta_0 * max(0.001, min(1.0, (share + 0.001) / 0.1, 1 - share)))
         return self.rates[step]
