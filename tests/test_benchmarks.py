@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from benchmarks import __main__ as benchmarks
-from benchmarks import course, floor, ingredients, loss, measure, sampling, scaling, tokenizer, training
+from benchmarks import course, floor, ingredients, loss, measure, minutes, sampling, scaling, tokenizer, training
 from nbformat.v4 import new_code_cell, new_notebook, writes
 
 from bigmodel.lab import commands, environment
@@ -46,6 +46,24 @@ def test_both_recipes_race_over_the_same_text(tmp_path):
     part = loss.run(tmp_path, {"foxes": lambda: FOXES}, share=0.004, slices=1)
     assert [row[:2] for row in part.rows] == [("foxes", "plain recipe"), ("foxes", "bigmodel")]
     assert pictures(tmp_path) == {"loss_foxes"}
+
+
+def test_a_minute_is_given_to_both_ways_and_judged_alike(tmp_path, monkeypatch):
+    asked: list[list[str]] = []
+
+    def pretrained(words, source, fresh, folder):
+        asked.append(list(words))
+        nats = 1.2 if words[0] == "--minutes" else 1.5
+        return minutes.Outcome("2 × 96", 5 + int(words[1]) / 50 if words[0] == "--steps" else 60.0, 600.0, nats)
+
+    monkeypatch.setattr(minutes, "pretrained", pretrained)
+    part = minutes.run(tmp_path, {"foxes": lambda: FOXES}, minutes=(1.0,))
+    assert asked == [["--steps", "50"], ["--steps", "200"], ["--steps", "2750"], ["--minutes", "1.0"]]
+    assert [(row[2], row[6], row[7]) for row in part.rows] == [
+        ("fixed steps", "1.500", "0%"),
+        ("bigmodel", "1.200", "20%"),
+    ]
+    assert pictures(tmp_path) == {"minutes_foxes"}
 
 
 def test_each_recipe_of_the_chain_changes_one_thing_and_the_last_is_ours():

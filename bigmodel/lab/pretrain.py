@@ -146,13 +146,14 @@ def in_minutes(options: Namespace, folder: Path, plan: Plan | None, began: float
         plan = replace(plan, seconds=min(enough, time_left(minutes, time.perf_counter() - began)))
         write(folder / SETTINGS_FILE, json.dumps(typed(options) | {"plan": asdict(plan)}, indent=2) + "\n")
     steps, tokens = plan.seconds / step, plan.batch_size * plan.context
+    limit = ", and no oftener, or it would be learned by heart" if plan.seconds < 30 * minutes else ""
     say(
         f"Text: {len(training) + len(fresh):,} characters{' from all over it' if size > plan.at_most else ''}, a tenth "
         f"of them kept aside; {tokenizer.vocab_size:,} tokens of {len(training) / len(ids):.1f} characters.\n"
         f"Model: a Decoder of {plan.n_layer} layers of {plan.n_embd}, {num_parameters(model):,} parameters, that sees "
         f"{plan.context} tokens.\n"
         f"Time: {plan.seconds:.0f} seconds in {plan.precision}, about {steps:,.0f} steps of {tokens:,} tokens: "
-        f"the text {steps * tokens / len(ids):.1f} times."
+        f"the text {steps * tokens / len(ids):.1f} times{limit}."
     )
     clock = Clock(plan.seconds, plan.learning_rate, Checkpoint(folder / CHECKPOINT).history())
     watched = min(32_768, max(2048, int(0.005 * steps * tokens)))  # a look takes 1/600 of the time

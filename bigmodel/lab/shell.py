@@ -118,7 +118,7 @@ def parser() -> Parser:
 
     bench = command(
         "bench", commands.bench,
-        "Measure speed beside what others offer: tables and pictures, in about 11 minutes.",
+        "Measure speed beside what others offer: tables and pictures, in about 17 minutes.",
         "bench", "bench sampling", "bench training sampling --folder measured", needs=(LEARNING, TESTING),
     ).add_argument  # fmt: skip
     parts = ", ".join(commands.BENCHMARKS)
