@@ -104,11 +104,12 @@ def planned(seconds: float, size: int, precision: str, yardstick: float) -> Plan
     weights = 150_000 * (steps / 600) ** 0.75
     n_layer, n_embd = min(SHAPES, key=lambda shape: abs(math.log(8 * shape[0] * shape[1] ** 2 / weights)))
     vocab_size = 4096 if size > 1_000_000 else 2048 if size > 300_000 else 1000 if size > 50_000 else 500
+    rows = 32 if size > 300_000 else 16 if size > 50_000 else 4  # so that a small text gives some steps, too
     epochs = 6.5 * (size / 100_000) ** 0.25
     read = min(epochs, 2.5 * steps * ROWS * LENGTH / size)  # about so often: a larger model is slower, a token longer
     dropout = round(min(0.3, 0.03 * read), 2) if read > 2.5 else 0.0
     at_most = max(2_000_000, int(3 * steps * ROWS * LENGTH))
-    return Plan(vocab_size, LENGTH, n_layer, n_embd, ROWS, 0.06, precision, dropout, epochs, at_most)
+    return Plan(vocab_size, LENGTH, n_layer, n_embd, rows, 0.06, precision, dropout, epochs, at_most)
 
 
 class Clock:
