@@ -51,21 +51,23 @@ class Plan:
     batch_size: int
     learning_rate: float
     precision: str
-    dropout: float  # share of what the blocks write that is left out in each step
     epochs: float  # how often the text is read at the most: more would only teach it by heart
     at_most: int  # bytes of text that are read
     seconds: float = 0.0  # of training; 0 until what comes before it is done
+    dropout: float = 0.0  # share of what the blocks write that is left out in each step
 
     def build(self, vocab_size: int) -> Decoder:
         """The Decoder, for as many tokens as the text gave."""
-        decoder = Decoder(
+        return Decoder(
             Config(vocab_size, self.context, self.n_layer, self.n_embd // 32, self.n_embd, hidden_size=2 * self.n_embd)
         )
-        if self.dropout:
-            parts = [part for block in decoder.blocks for part in (block.attention, block.feed_forward)]
-            for part in (decoder.embedding, *parts):
-                part.register_forward_hook(partial(drop, share=self.dropout))
-        return decoder
+
+
+def add_dropout(decoder: Decoder, share: float) -> None:
+    """Have a share of what the embedding and the parts of the blocks write left out in training."""
+    parts = [part for block in decoder.blocks for part in (block.attention, block.feed_forward)]
+    for part in (decoder.embedding, *parts):
+        part.register_forward_hook(partial(drop, share=share))
 
 
 def drop(module: nn.Module, inputs: object, output: Tensor, share: float) -> Tensor:
@@ -73,7 +75,7 @@ def drop(module: nn.Module, inputs: object, output: Tensor, share: float) -> Ten
     return F.dropout(output, share, module.training)
 
 
-def seconds_a_step(model: Decoder, batch_size: int, precision: str, steps: int = 4) -> float:
+def seconds_a_step(model: Decoder, batch_size: int, precision: str, steps: int = 6) -> float:
     """How long one step of training takes on this machine."""
     model = deepcopy(model)
     ids = torch.zeros(batch_size, model.context, dtype=torch.long)  # (B, T)
@@ -106,10 +108,13 @@ def planned(seconds: float, size: int, precision: str, yardstick: float) -> Plan
     vocab_size = 4096 if size > 1_000_000 else 2048 if size > 300_000 else 1000 if size > 50_000 else 500
     rows = 32 if size > 300_000 else 16 if size > 50_000 else 4  # so that a small text gives some steps, too
     epochs = 6.5 * (size / 100_000) ** 0.25
-    read = min(epochs, 2.5 * steps * ROWS * LENGTH / size)  # about so often: a larger model is slower, a token longer
-    dropout = round(min(0.3, 0.03 * read), 2) if read > 2.5 else 0.0
     at_most = max(2_000_000, int(3 * steps * ROWS * LENGTH))
-    return Plan(vocab_size, LENGTH, n_layer, n_embd, rows, 0.06, precision, dropout, epochs, at_most)
+    return Plan(vocab_size, LENGTH, n_layer, n_embd, rows, 0.06, precision, epochs, at_most)
+
+
+def dropout_for(read: float) -> float:
+    """The share to leave out where a text is read so often, by what was measured above."""
+    return round(min(0.3, 0.03 * read), 2) if read > 2.5 else 0.0
 
 
 class Clock:

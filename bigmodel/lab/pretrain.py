@@ -21,7 +21,7 @@ from bigmodel.checkpoint import Checkpoint, load_run
 from bigmodel.data import windows
 from bigmodel.decoder import PRESETS, Decoder
 from bigmodel.lab.course import write
-from bigmodel.lab.plan import Clock, Plan, measured, planned, seconds_a_step
+from bigmodel.lab.plan import Clock, Plan, add_dropout, dropout_for, measured, planned, seconds_a_step
 from bigmodel.lab.quick import HurriedMuonAdamW, quick_next_token_loss
 from bigmodel.lab.watch import Unseen, Watch, guesses, say, verdict
 from bigmodel.model import BigModel, OneHot, num_parameters
@@ -141,11 +141,15 @@ def in_minutes(options: Namespace, folder: Path, plan: Plan | None, began: float
     torch.manual_seed(options.seed)
     model = plan.build(tokenizer.vocab_size)
     step = seconds_a_step(model, plan.batch_size, plan.precision)
+    tokens = plan.batch_size * plan.context
     if not plan.seconds:
-        enough = step * max(FEWEST, plan.epochs * len(ids) / (plan.batch_size * plan.context))
-        plan = replace(plan, seconds=min(enough, time_left(minutes, time.perf_counter() - began)))
+        enough = max(FEWEST * step, plan.epochs * len(ids) / tokens * step)
+        given = min(enough, time_left(minutes, time.perf_counter() - began))
+        plan = replace(plan, seconds=given, dropout=dropout_for(given / step * tokens / len(ids)))
         write(folder / SETTINGS_FILE, json.dumps(typed(options) | {"plan": asdict(plan)}, indent=2) + "\n")
-    steps, tokens = plan.seconds / step, plan.batch_size * plan.context
+    if plan.dropout:
+        add_dropout(model, plan.dropout)
+    steps = plan.seconds / step
     limit = ", and no oftener, or it would be learned by heart" if plan.seconds < 30 * minutes else ""
     say(
         f"Text: {len(training) + len(fresh):,} characters{' from all over it' if size > plan.at_most else ''}, a tenth "
