@@ -150,14 +150,15 @@ def in_minutes(options: Namespace, folder: Path, plan: Plan | None, began: float
     if plan.dropout:
         add_dropout(model, plan.dropout)
     steps = plan.seconds / step
-    limit = ", and no oftener, or it would be learned by heart" if plan.seconds < 30 * minutes else ""
+    read_times = steps * tokens / len(ids)
+    limit = ", and no oftener, or it would be learned by heart" if read_times > 0.9 * plan.epochs else ""
     say(
         f"Text: {len(training) + len(fresh):,} characters{' from all over it' if size > plan.at_most else ''}, a tenth "
         f"of them kept aside; {tokenizer.vocab_size:,} tokens of {len(training) / len(ids):.1f} characters.\n"
         f"Model: a Decoder of {plan.n_layer} layers of {plan.n_embd}, {num_parameters(model):,} parameters, that sees "
         f"{plan.context} tokens.\n"
         f"Time: {plan.seconds:.0f} seconds in {plan.precision}, about {steps:,.0f} steps of {tokens:,} tokens: "
-        f"the text {steps * tokens / len(ids):.1f} times{limit}."
+        f"the text {read_times:.1f} times{limit}."
     )
     clock = Clock(plan.seconds, plan.learning_rate, Checkpoint(folder / CHECKPOINT).history())
     watched = min(32_768, max(2048, int(0.005 * steps * tokens)))  # a look takes 1/600 of the time
