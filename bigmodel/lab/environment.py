@@ -118,11 +118,13 @@ def child_environment() -> dict[str, str]:
 def share_cores() -> None:
     """Have the threads of this process, and of those started from it, sleep while they wait for one another.
 
-    By default they turn in circles instead, which is a little quicker on an idle machine, and takes a core from
-    the other programs, and so from us, on a busy one. A reader's own OMP_WAIT_POLICY stays as it is. It is read
-    when torch is loaded.
+    By default they turn in circles instead, which takes a core from the other programs, and so from us. A short turn
+    before they sleep costs a busy machine nothing, and keeps an idle one quick. A reader's own OMP_WAIT_POLICY
+    stays as it is, and nothing is set besides. Both are read when torch is loaded.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def call(command: Sequence[str | Path]) -> int:
