@@ -65,6 +65,7 @@ def lecture(tmp_path):
         new_markdown_cell("# A & B\n\nBegin.\n\n## One `idea`\n\nWith $x^2$.\n\n```\n# no heading\n```"),
         new_code_cell("import torch"),
         new_code_cell("draw()", outputs=[PICTURE]),
+        new_code_cell(LONG.replace("x", "y")),
         new_markdown_cell("What it shows."),
         new_code_cell(LONG),
         new_code_cell("print('<b>')", outputs=[new_output("stream", text="<b>\n")]),
@@ -81,7 +82,7 @@ def test_a_slide_begins_at_each_heading_and_where_prose_follows_code(lecture):
     found = [(slide.title, slide.level, "".join(kind[0] for kind, _ in slide.parts), slide.notes) for slide in made]
     assert found == [
         ("A & B", 1, "p", []),
-        ("One `idea`", 2, "pco", ["Say so."]),
+        ("One `idea`", 2, "pcoc", ["Say so."]),
         ("One `idea`", 0, "pcco", []),
         ("Solutions", 2, "", []),
     ]

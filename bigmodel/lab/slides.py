@@ -83,10 +83,11 @@ def slides(notebook: course.Notebook, folder: Path, said: dict[str, list[str]]) 
                     made[-1].notes += said.get(words_of(title), []) if level else []
                 made[-1].parts += [("prose", prose(body, folder, cell))] if body else []
         elif cell["cell_type"] == "code" and not is_for_the_reader(course.source(cell)):
-            if not made or made[-1].has("output"):
-                made.append(Slide(made[-1].title if made else "", 0))
             shown = [text for output in cell.get("outputs", []) if (text := look(output))]
-            made[-1].parts.append(("code", code(course.source(cell), any("<img" in text for text in shown))))
+            text = code(course.source(cell), any("<img" in text for text in shown))
+            if not made or (made[-1].has("output") and (shown or "<details>" not in text)):
+                made.append(Slide(made[-1].title if made else "", 0))
+            made[-1].parts.append(("code", text))
             made[-1].parts += [("output", text) for text in shown]
     return [slide for slide in made if slide.parts or slide.level]
 
