@@ -93,8 +93,10 @@ def open_notebook(view, lab, place="lab/tree"):
 
 
 def cell_with(view, text):
-    """The code cell in whose source a text stands."""
-    return view.locator(".jp-CodeCell", has=view.locator(".jp-Cell-inputArea", has_text=text)).first
+    """The code cell in whose source a text stands now, whatever is written into it later."""
+    cells = view.locator(".jp-CodeCell")
+    sources = cells.locator(".jp-Cell-inputArea").all_text_contents()
+    return cells.nth(next(place for place, source in enumerate(sources) if text in source))
 
 
 def write_and_run(view, cell, text):

@@ -142,8 +142,8 @@ def test_a_file_that_cannot_be_written_is_named(capsys, elsewhere):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "lab", "test", "bench", "run", "book", "reset", "progress", "pretrain", "generate", "regenerate", "grade",
-             "slides", "edition"],
+    "name", ["", "lab", "test", "bench", "run", "book", "reset", "progress", "pretrain", "generate", "regenerate",
+             "grade", "slides", "edition"],
 )  # fmt: skip
 def test_help_explains_and_gives_examples(capsys, name):
     assert exit_status(*name.split(), "--help") == 0
