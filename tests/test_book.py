@@ -14,6 +14,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from bigmodel.lab import book, course, page
 from bigmodel.lab.environment import ROOT
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*MystReferenceResolver.app")  # MyST's affair
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):

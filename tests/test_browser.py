@@ -23,6 +23,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
+    pytest.mark.filterwarnings("ignore:.*MystReferenceResolver.app"),  # MyST's affair
     pytest.mark.skipif(sys.platform == "win32", reason="JupyterLab is stopped by a signal that is POSIX's"),
 ]
 
