@@ -93,7 +93,7 @@ def test_its_cells_sections_and_pictures_are_those_of_the_page_of_a_run(made):
 def test_terms_lead_to_their_rows(made):
     text = read(made / "notebooks" / "01_concepts.html")
     assert re.search(
-        r'<a class="term" href="00_notation_and_terms.html#term-softmax" title="[^"]+"><\w+>softmax</', text
+        r'<a class="term" href="00_notation_and_terms.html#term-softmax" title="[^"]+"><\w+>Softmax</', text
     )
     assert '<tr class="row-' in read(made / "notebooks" / "00_notation_and_terms.html")
 

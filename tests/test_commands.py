@@ -17,7 +17,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from bigmodel.checkpoint import load_run
-from bigmodel.lab import course, environment, generate, shell
+from bigmodel.lab import course, environment, generate, pretrain, shell, watch
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = "\n\n".join(f"The fox number {number} sat by the harbour and counted {number * 7} boats" for number in range(60))
@@ -142,8 +142,9 @@ def test_a_file_that_cannot_be_written_is_named(capsys, elsewhere):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "lab", "test", "bench", "run", "book", "reset", "progress", "pretrain", "generate", "regenerate",
-             "grade", "slides", "edition"],
+    "name",
+    ["", "lab", "test", "bench", "run", "reset", "progress", "pretrain", "generate", "chat", "regenerate", "grade",
+     "slides", "edition", "colab", "book"],
 )  # fmt: skip
 def test_help_explains_and_gives_examples(capsys, name):
     assert exit_status(*name.split(), "--help") == 0
@@ -312,13 +313,34 @@ def test_other_settings_for_a_run_that_exists_are_named_and_so_is_the_way_out(ca
     assert exit_status("pretrain", "fox.txt", "--steps", "5", *SMALL, "--folder", "runs/other") == 0
 
 
-def test_a_decoder_is_planned_for_the_time_and_says_how_it_stands_beside_guessing(capsys, elsewhere):
+@pytest.fixture
+def quick_machine(monkeypatch):
+    """A machine that has been measured already."""
+    monkeypatch.setattr(pretrain, "measured", lambda: ("float32", 0.05))
+
+
+def test_a_decoder_is_planned_for_the_time_and_says_how_it_stands_beside_guessing(capsys, elsewhere, quick_machine):
     Path("fox.txt").write_text(TEXT, encoding="utf-8")
-    assert exit_status("pretrain", "fox.txt", "--minutes", "0.05", "--context", "16") == 0
+    assert exit_status("pretrain", "fox.txt", "--minutes", "0.3", "--context", "16") == 0
     said = capsys.readouterr().out
-    cost, uniform, unigram = map(float, re.search(r"text: (\S+) nats .*uniform (\S+), unigram (\S+)\)", said).groups())
-    assert cost < unigram < uniform
+    costs = re.search(r"Unseen text: (\S+) nats .*uniform (\S+), unigram (\S+)\)", said).groups()
+    assert sorted(costs, key=float) == [costs[0], costs[2], costs[1]]
     assert load_run("runs/fox").model.context == 16
+
+
+def test_a_time_that_was_interrupted_goes_on_with_its_plan(capsys, elsewhere, quick_machine, monkeypatch):
+    Path("fox.txt").write_text(TEXT, encoding="utf-8")
+    words = ["pretrain", "fox.txt", "--minutes", "0.3"]
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with monkeypatch.context() as interrupting:
+        interrupting.setattr(watch.Watch, "step", lambda self, done, loss: signal.raise_signal(signal.SIGINT))
+        assert exit_status(*words) == 130
+    signal.signal(signal.SIGINT, handler)
+    assert "Stopped at step 1," in capsys.readouterr().err
+    plan = json.loads(Path("runs/fox/settings.json").read_bytes())["plan"]
+    assert exit_status(*words) == 0
+    assert "Measuring" not in capsys.readouterr().out
+    assert json.loads(Path("runs/fox/settings.json").read_bytes())["plan"] == plan
 
 
 @posix
@@ -334,22 +356,6 @@ def test_ctrl_c_ends_pretraining_with_130_and_the_same_command_goes_on(checkout)
     (stopped,) = re.findall(r"Stopped at step (\d+), \d+% of all: the same command goes on\.\n$", err)
     assert 0 < int(stopped) < 600
     assert finish(start(*words))[0] == 0
-
-
-@posix
-def test_a_time_that_was_interrupted_goes_on_with_its_plan(checkout):
-    Path("fox.txt").write_text(TEXT, encoding="utf-8")
-    words = ["pretrain", "fox.txt", "--minutes", "0.15"]
-    process = start(*words)
-    while not Path("runs/fox/checkpoint.pth").exists():
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    assert finish(process)[0] == 130
-    plan = json.loads(Path("runs/fox/settings.json").read_bytes())["plan"]
-    status, out, err = finish(start(*words))
-    assert status == 0, err
-    assert "Measuring" not in out
-    assert json.loads(Path("runs/fox/settings.json").read_bytes())["plan"] == plan
 
 
 def test_the_run_written_last_is_the_default(elsewhere):

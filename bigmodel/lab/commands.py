@@ -178,3 +178,11 @@ def generate(options: Namespace) -> None:
     from bigmodel.lab import generate as command
 
     command.generate(options)
+
+
+def chat(options: Namespace) -> None:
+    """Talk with a model that was taught to answer."""
+    environment.share_cores()
+    from bigmodel.lab import chat
+
+    chat.chat(options)

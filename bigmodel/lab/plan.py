@@ -33,6 +33,7 @@ class Plan:
     learning_rate: float
     precision: str
     dropout: float  # share of what the blocks write that is left out in each step
+    epochs: float  # how often the text is read at the most: more would only teach it by heart
     at_most: int  # bytes of text that are read
     seconds: float = 0.0  # of training; 0 until what comes before it is done
 
@@ -53,7 +54,7 @@ def drop(module: nn.Module, inputs: object, output: Tensor, share: float) -> Ten
     return F.dropout(output, share, module.training)
 
 
-def seconds_a_step(model: Decoder, batch_size: int, precision: str, steps: int = 6) -> float:
+def seconds_a_step(model: Decoder, batch_size: int, precision: str, steps: int = 4) -> float:
     """How long one step of training takes on this machine."""
     model = deepcopy(model)
     ids = torch.zeros(batch_size, model.context, dtype=torch.long)  # (B, T)
@@ -86,7 +87,7 @@ def planned(seconds: float, size: int, precision: str, yardstick: float) -> Plan
     epochs = 0.7 * steps * ROWS * LENGTH * 3 / size
     dropout = min(0.3, max(0.0, 0.1 * (epochs - 1.5)))
     at_most = max(2_000_000, int(3 * steps * ROWS * LENGTH))
-    return Plan(vocab_size, 64, n_layer, n_embd, ROWS, 0.04, precision, dropout, at_most)
+    return Plan(vocab_size, 64, n_layer, n_embd, ROWS, 0.04, precision, dropout, 12.0, at_most)
 
 
 class Clock:

@@ -35,6 +35,7 @@ STOPPED = 130
 DOCUMENTATION = 2_000_000  # bytes, about
 VOCAB_SIZE = 1000
 LOOKS = 12  # at unseen text, in a training
+FEWEST = 100  # steps, of however small a text
 LEARNED_FROM = 4_000_000  # characters that are enough to learn byte pairs from
 # What decides how a pretraining goes, and what of it is planned unless it is typed.
 SETTINGS = (
@@ -139,7 +140,8 @@ def in_minutes(options: Namespace, folder: Path, plan: Plan | None, began: float
     model = plan.build(tokenizer.vocab_size)
     step = seconds_a_step(model, plan.batch_size, plan.precision)
     if not plan.seconds:
-        plan = replace(plan, seconds=time_left(minutes, time.perf_counter() - began))
+        enough = step * max(FEWEST, plan.epochs * len(ids) / (plan.batch_size * plan.context))
+        plan = replace(plan, seconds=min(enough, time_left(minutes, time.perf_counter() - began)))
         write(folder / SETTINGS_FILE, json.dumps(typed(options) | {"plan": asdict(plan)}, indent=2) + "\n")
     steps, tokens = plan.seconds / step, plan.batch_size * plan.context
     say(
@@ -220,7 +222,7 @@ def carry_out(job: Job, options: Namespace, folder: Path) -> int:
     done = len(history.losses)
     if done not in history.validation_steps:
         watch.look(job.model, job.unseen.watched)
-    if history.interrupted and not watch.over(done):
+    if history.interrupted and not watch.over:
         print(f"\nStopped at step {done}, {job.share(done):.0%} of all: the same command goes on.", file=sys.stderr)
         return STOPPED
     cost = job.unseen.cost(load_run(folder).model, job.unseen.judged)

@@ -166,6 +166,11 @@ def parser() -> Parser:
         "Write text with a model that was pretrained.",
         'generate --prompt "The function"', "generate --run runs/my-novel --length 200 --temperature 0.7 --seed 1",
     ).add_argument)  # fmt: skip
+    add_chat_options(command(
+        "chat", commands.chat,
+        "Talk with a model that was taught to answer, such as that of notebook 12.",
+        "chat --run my-notebooks/runs/assistant", "chat --temperature 0.3 --seed 1",
+    ).add_argument)  # fmt: skip
 
     colab = command(
         "colab", commands.colab,
@@ -235,6 +240,18 @@ def add_generate_options(option: Callable[..., Any]) -> None:
     option("--run", type=Path, metavar="FOLDER", help="the run (default: the one pretrained last in runs/)")
     option("--prompt", default="", help="the text to continue (default: none)")
     option("--length", type=COUNT, default=100, help="tokens to write (default: %(default)s)")
+    add_sampling_options(option)
+
+
+def add_chat_options(option: Callable[..., Any]) -> None:
+    """The options of ``chat``."""
+    option("--run", type=Path, metavar="FOLDER", help="the run (default: the one written last in runs/)")
+    option("--length", type=COUNT, default=100, help="tokens of an answer, at most (default: %(default)s)")
+    add_sampling_options(option)
+
+
+def add_sampling_options(option: Callable[..., Any]) -> None:
+    """How tokens are drawn."""
     option(
         "--temperature",
         type=TEMPERATURE,

@@ -74,6 +74,7 @@ class Watch:
         self.folder, self.tokenizer, self.unseen, self.share = folder, tokenizer, unseen, share
         self.costs = list(before)  # nats a character, at each look
         self.losses: deque[float] = deque(maxlen=20)  # nats a token, of the last steps
+        self.over = False  # all is done, or nothing more is to be gained
         self.began, self.first = time.perf_counter(), share(0)
         often = 0.2 if sys.stdout.isatty() else 30  # a file needs no animation
         self.bar = progress_bar(1, bar_format="{percentage:3.0f} % {bar:30} {postfix}", mininterval=often)
@@ -85,11 +86,8 @@ class Watch:
         left = passed * (1 - share) / max(share - self.first, 1e-6)
         self.bar.set_postfix_str(f"loss {fmean(self.losses):.2f} nats a token, {left:.0f} s left", refresh=False)
         self.bar.update(min(share, 1) - self.bar.n)
-        return self.over(done)
-
-    def over(self, done: int) -> bool:
-        """Whether all is done, or nothing more is to be gained."""
-        return self.share(done) >= 1 or overfits(self.costs)
+        self.over = share >= 1 or overfits(self.costs)
+        return self.over
 
     def look(self, model: nn.Module, data: TensorDataset) -> float:
         """Measure some unseen text, in nats a character, and keep the weights if it has never cost less.
