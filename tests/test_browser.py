@@ -23,6 +23,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
+    pytest.mark.filterwarnings("ignore:.*MystReferenceResolver.app"),  # MyST's affair
     pytest.mark.skipif(sys.platform == "win32", reason="JupyterLab is stopped by a signal that is POSIX's"),
 ]
 
@@ -85,16 +86,21 @@ def lab(tmp_path_factory):
         process.wait(60)
 
 
-def open_notebook(view, lab, place="lab/tree"):
-    """Open the shortest notebook, and wait until it can be worked with."""
+def open_notebook(view, lab, place):
+    """Open the shortest notebook, and wait until it can be worked with.
+
+    Windows of JupyterLab remember their tabs by the name after ``workspaces``: each test has a window of its own.
+    """
     view.goto(f"{lab[1]}/{place}/my-notebooks/{CHOSEN[0]}.ipynb?{lab[3]}")
     view.get_by_role("heading", name="Do you need this notebook?").wait_for()
     view.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first.wait_for(state="attached")
 
 
 def cell_with(view, text):
-    """The code cell in whose source a text stands."""
-    return view.locator(".jp-CodeCell", has=view.locator(".jp-Cell-inputArea", has_text=text)).first
+    """The code cell in whose source a text stands now, whatever is written into it later."""
+    cells = view.locator(".jp-CodeCell")
+    sources = cells.locator(".jp-Cell-inputArea").all_text_contents()
+    return cells.nth(next(place for place, source in enumerate(sources) if text in source))
 
 
 def write_and_run(view, cell, text):
@@ -119,7 +125,7 @@ def test_the_start_page_leads_to_a_notebook(view, lab):
 
 def test_a_notebook_runs_and_an_exercise_is_answered(view, lab):
     """All of it, in the order of a learner: run all, a slider, a hint, a wrong answer, the right one."""
-    open_notebook(view, lab)
+    open_notebook(view, lab, "lab/workspaces/exercises/tree")
     view.get_by_role("menuitem", name="Run", exact=True).click()
     view.get_by_role("menuitem", name="Run All Cells").first.click()
     last = view.locator(".jp-CodeCell").last
@@ -148,7 +154,7 @@ def test_a_notebook_runs_and_an_exercise_is_answered(view, lab):
 
 @dark
 def test_in_the_dark_what_cells_show_can_be_read(view, lab):
-    open_notebook(view, lab)
+    open_notebook(view, lab, "lab/workspaces/dark/tree")
     view.locator('body[data-jp-theme-light="false"]').wait_for(state="attached")
     cell = cell_with(view, "import")
     write_and_run(view, cell, "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()")

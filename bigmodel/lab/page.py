@@ -30,6 +30,9 @@ WORDS = {
 CELLS = """\
 {%- extends 'classic/base.html.j2' -%}
 {%- block markdowncell scoped -%}{{ cell.source | markdown2html | strip_files_prefix }}{%- endblock -%}
+{%- block input -%}
+<div class="input_area">{{ cell.source | highlight_code(metadata=cell.metadata) }}</div>
+{%- endblock -%}
 {%- block codecell -%}
 {%- if 'solution' in cell.metadata.get('tags', []) -%}
 <details class="solution"><summary>{{ resources.words.solution }}{{ cell.source | answered }}</summary>
