@@ -12,7 +12,7 @@ from bigmodel.lab import course
 PACKAGE = Path(bigmodel.__file__).parent
 # A module imports only from those before it.
 LAYERS = [
-    {"files", "display", "world", "schedule", "optimizer"},
+    {"files", "display", "world", "schedule", "optimizer", "lora"},
     {"text", "tokenizer"},
     {"data"},
     {"model", "attention"},
@@ -21,7 +21,7 @@ LAYERS = [
     {"train"},
     {"ladder", "generate"},
     {"translator"},
-    {"plot", "top_five"},
+    {"plot", "top_five", "chat"},
     {"diagram", "guess"},
     {"check"},
     {"lab"},
