@@ -182,6 +182,8 @@ def initialise(translator: Translator) -> None:
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     for module in translator.modules():
+        if isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight)
         if isinstance(module, Attention):
             nn.init.zeros_(module.output.weight)
         if isinstance(module, FeedForward | SwiGLU):

@@ -12,7 +12,7 @@ from bigmodel.decoder import Config
 from bigmodel.optimizer import MuonAdamW
 from bigmodel.tokenizer import CharacterTokenizer, WordTokenizer
 from bigmodel.train import log_probabilities, train
-from bigmodel.translator import Translator, load_pairs, pairs, read_sources, translate, translation_loss
+from bigmodel.translator import Translator, initialise, load_pairs, pairs, read_sources, translate, translation_loss
 
 ENGLISH = ["a red flag", "the old cat sleeps", "a red cat", "the flag"]
 CHINESE = ["一面红旗", "老猫在睡觉", "一只红猫", "旗"]
@@ -107,6 +107,17 @@ def test_it_begins_with_all_tokens_equally_probable(tokenizers):
     data = pairs(ENGLISH, CHINESE, *tokenizers)
     translator = Translator(small(tokenizers[0].vocab_size), small(tokenizers[1].vocab_size))
     assert translation_loss(translator, data[:]).item() == pytest.approx(math.log(tokenizers[1].vocab_size))
+
+
+def test_a_seed_decides_all_first_weights():
+    drawn = []
+    for already in (1, 2):
+        torch.manual_seed(already)
+        translator = Translator(small(20), small(30))
+        torch.manual_seed(0)
+        initialise(translator)
+        drawn.append(torch.cat([weight.detach().flatten() for weight in translator.parameters()]))
+    assert torch.equal(*drawn)
 
 
 def test_the_loss_is_the_mean_over_the_tokens_of_the_translation(tokenizers):
