@@ -10,6 +10,7 @@ from benchmarks import __main__ as benchmarks
 from benchmarks import course, floor, ingredients, loss, measure, minutes, sampling, scaling, tokenizer, training
 from nbformat.v4 import new_code_cell, new_notebook, writes
 
+from bigmodel.decoder import Decoder
 from bigmodel.lab import commands, environment
 
 FOXES = "\n\n".join(f"The fox number {number} counted {number * 7} boats, 狐狸" for number in range(120))
@@ -120,14 +121,23 @@ def test_the_peers_see_no_token_that_is_yet_to_come(model):
 
 def test_sampling_compares_ways_that_write_the_same(tmp_path):
     part = sampling.run(tmp_path, MODEL, (sampling.Setting(1, 3, 5), sampling.Setting(2, 3, 5)), rounds=2)
-    assert len(part.rows) == 8
+    assert len(part.rows) == 10
     assert pictures(tmp_path) == {"sampling_batch_1", "sampling_batch_2"}
+
+
+def test_a_draft_that_is_wrong_changes_no_token():
+    model = sampling.decoder_of(sampling.peer_of(MODEL), MODEL)
+    torch.manual_seed(1)
+    other = Decoder(replace(MODEL, n_embd=4))
+    torch.nn.init.normal_(other.embedding.weight)
+    ids = torch.tensor([[3, 4]])
+    assert torch.equal(sampling.with_draft(model, other, ids, 6), sampling.with_cache(model, ids, 6))
 
 
 def test_other_tokens_are_noticed(monkeypatch):
     with pytest.raises(AssertionError, match="token 1 of row 0 is another than without it"):
         sampling.check_equal(torch.tensor([[1, 2]]), torch.tensor([[1, 3]]), "without it")
-    wrong = lambda model, ids, length: torch.zeros(len(ids), length, dtype=torch.long) - 1  # noqa: E731
+    wrong = lambda model, ids, length, draft=None: torch.zeros(len(ids), length, dtype=torch.long) - 1  # noqa: E731
     monkeypatch.setattr(sampling, "by_transformers", wrong)
     with pytest.raises(AssertionError, match="that of transformers"):
         sampling.measure_setting(MODEL, sampling.Setting(1, 3, 5), rounds=1)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bigmodel.check.engine import exercise
+from bigmodel.check.engine import Function, exercise
 
 
 def seeded(*shape: int, seed: int = 0) -> Tensor:
@@ -442,28 +442,46 @@ def verify(p: Tensor, q: Tensor, drafted: list[int], chances: list[float]) -> li
     return new
 
 
+def longest(alpha: float, cost: float, brings: Function, takes: Function, most: int = 20) -> int:
+    """The length with the highest rate, by what a round brings and what it takes."""
+    rates = [brings(alpha, k) / takes(cost, k) for k in range(most + 1)]
+    return rates.index(max(rates))
+
+
+def brought(alpha: float, k: int) -> float:
+    return sum(alpha**n for n in range(k + 1))
+
+
+def taken(cost: float, k: int) -> float:
+    return 1 + k * cost
+
+
 @exercise(
     hints=(
-        "One token comes in any case. When does a second come, and when a third?",
-        "A second comes if the first draft is accepted: alpha. A third if two are: alpha squared. Up to k.",
-        "Add up alpha ** n for n from 0 to k.",
+        "For one k: how many tokens does a round bring, how long does it take, and so what is its rate?",
+        "Make a list of the rates for k from 0 to 20. The place of the largest in the list is the answer.",
+        "rates = [sum(alpha**n for n in range(k + 1)) / (1 + k * cost) for k in range(21)]; rates.index(max(rates))",
     ),
-    why="However long the draft, 1 / (1 − α) is the most: a long draft is mostly thrown away.",
-    cases=[(0.5, 2), (0.8, 4), (0.6, 1), (0.9, 3)],
+    why="The better and the cheaper the draft, the farther it may run ahead; a bad or dear one stays at home.",
+    cases=[(0.7, 0.1), (0.5, 0.5), (0.9, 0.05), (0.8, 0.2), (0.95, 0.0), (0.6, 0.02), (0.3, 0.6)],
     wrong={
-        "one token comes in any case, accepted or not: from n = 0 on": lambda a, k: sum(a**n for n in range(1, k + 1)),
-        "if all k are accepted, one more comes: up to n = k": lambda a, k: sum(a**n for n in range(k)),
-        "a draft counts only if all before it were accepted: powers of alpha": lambda a, k: 1 + k * a,
-        "that counts accepted drafts as if each were judged, and no token beside them": lambda a, k: k * a,
-        "that is for a draft without end: it has k tokens": lambda a, k: 1 / (1 - a),
-        "that is the chance that all are accepted": lambda a, k: a**k,
-        "that is all or nothing: a part of the draft counts, too": lambda a, k: 1 + k * a**k,
-        "that goes one power too far": lambda a, k: sum(a**n for n in range(k + 2)),
+        "k drafted tokens bring up to k + 1 tokens: the powers go from 0 to k":
+            lambda a, c: longest(a, c, lambda a, k: brought(a, k) - 1, taken),
+        "a draft counts only if all before it were accepted: powers of alpha":
+            lambda a, c: longest(a, c, lambda a, k: 1 + k * a, taken),
+        "that is the most tokens a round, whatever they cost": lambda a, c: longest(a, c, brought, lambda c, k: 1),
+        "that is all or nothing: a part of the draft counts, too":
+            lambda a, c: longest(a, c, lambda a, k: 1 + k * a**k, taken),
+        "that is the rate: asked is the k": lambda a, c: max(brought(a, k) / taken(c, k) for k in range(21)),
+        "20 is allowed, too: range(21)": lambda a, c: longest(a, c, brought, taken, 19),
+        "of several that are equally good, the smallest":
+            lambda a, c: max((brought(a, k) / taken(c, k), k) for k in range(21))[1],
+        "0 is allowed, too: no draft at all": lambda a, c: max(1, longest(a, c, brought, taken)),
     },
-    also_right=[lambda a, k: (1 - a ** (k + 1)) / (1 - a)],
 )
-def tokens_a_round(alpha: float, k: int) -> float:
-    return sum(alpha**n for n in range(k + 1))
+def best_length(alpha: float, cost: float) -> int:
+    rates = [sum(alpha**n for n in range(k + 1)) / (1 + k * cost) for k in range(21)]
+    return rates.index(max(rates))
 
 
 def rounded(weights: Tensor, largest: Tensor, whole: Callable[[Tensor], Tensor] = torch.round, steps: int = 127) -> Any:
