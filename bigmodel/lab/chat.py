@@ -6,7 +6,7 @@ from itertools import count
 from bigmodel.chat import SPEAKERS, Turn, reply, that_fit
 from bigmodel.checkpoint import Run, load_run
 from bigmodel.generate import Sampling
-from bigmodel.lab.models import latest_run
+from bigmodel.lab.generate import latest_run
 from bigmodel.model import context_length
 
 GREETING = "Say something; Ctrl-C or Ctrl-D leaves."

@@ -11,27 +11,33 @@ from pathlib import Path
 
 from bigmodel.lab import course, environment
 
-BENCHMARKS = ("loss", "ingredients", "floor", "training", "sampling", "tokenizer", "course", "scaling")
+BENCHMARKS = ("loss", "minutes", "ingredients", "floor", "training", "sampling", "tokenizer", "course", "scaling")
 
 
 def lab(options: Namespace) -> int:
-    """Open JupyterLab on the first notebook, in the learner's copies or among the originals."""
+    """Open JupyterLab on the start page, in the learner's copies, or on the first notebook among the originals."""
+    from bigmodel.lab import jupyter, way
+
     notebooks = course.originals()
     if not notebooks:
         raise ValueError(f"there are no notebooks in {course.NOTEBOOKS}: clone the whole repository and start there.")
-    folder = course.NOTEBOOKS if options.originals else course.COPIES
+    page = notebooks[0]
     if not options.originals:
         for path in course.make_copies():
             print(f"Your copy: {path.parent.name}/{path.name}")
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.parent}"]
-    command += [f"--LabApp.default_url=/lab/tree/{folder.name}/{notebooks[0].name}", "--log-level=WARN"]
-    # Lab would ask about news and look for updates; a course that works offline does neither.
-    command += [f"--LabApp.app_settings_dir={Path(__file__).parent / 'jupyterlab'}"]
-    command += ["--no-browser"] if options.no_browser else []
-    command += [f"--ServerApp.port={options.port}"] if options.port else []
-    command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        page = course.COPIES / course.START
+        way.refresh(page)
+    environment.share_cores()
+    command = jupyter.command(page, options.port, options.no_browser)
     print("Starting JupyterLab; press Ctrl-C here twice to stop it.", flush=True)
     return environment.call(command)
+
+
+def progress(options: Namespace) -> None:
+    """Print which exercises are solved, and what comes next."""
+    from bigmodel.lab import way
+
+    print(way.as_text(way.lessons(course.COPIES)))
 
 
 def test(options: Namespace) -> int:
@@ -57,6 +63,7 @@ def run(options: Namespace) -> int:
         return 0
     from bigmodel.lab import execution
 
+    environment.share_cores()
     start = time.monotonic()
     notebook, page, failure = execution.run(options.notebook, options.to)
     kind = "your copy" if notebook.parent == course.COPIES else "the original"
@@ -64,6 +71,16 @@ def run(options: Namespace) -> int:
     if failure:
         print(f"{notebook.stem}: {failure}", file=sys.stderr)
     return 1 if failure else 0
+
+
+def book(options: Namespace) -> None:
+    """Make the book of the executed notebooks."""
+    from bigmodel.lab import book
+
+    start, folder = time.monotonic(), options.to.expanduser()
+    first = book.build(folder, repository=options.repository or book.repository_of(environment.ROOT))
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    print(f"The book, {size / 1e6:.0f} MB, {time.monotonic() - start:.0f} s: {first}")
 
 
 def reset(options: Namespace) -> None:
@@ -76,7 +93,10 @@ def regenerate(options: Namespace) -> int:
     """Execute notebooks and write them in canonical form."""
     from bigmodel.lab import execution
 
-    paths = [course.find(name) for name in options.notebooks] or course.originals()
+    paths = [course.find(name) for name in options.notebooks] or [
+        *course.NOTEBOOKS.glob(course.START),
+        *course.originals(),
+    ]
     status = 0
     for path in paths:
         start = time.monotonic()
@@ -87,22 +107,82 @@ def regenerate(options: Namespace) -> int:
     return status
 
 
+def colab(options: Namespace) -> None:
+    """Write the notebooks for Colab."""
+    from bigmodel.lab.colab import write_editions
+
+    written = write_editions(options.repository, options.to)
+    print(f"{len(written)} notebooks and a page of links: {options.to}")
+
+
+def grade(options: Namespace) -> None:
+    """Judge a class's notebooks; strangers' code that cannot be shut off runs only if somebody says so."""
+    from bigmodel.lab import grade, isolation
+
+    if not options.folder.is_dir():
+        raise ValueError(f"there is no folder {options.folder}: give the one in which the students' notebooks lie.")
+    found, ignored = grade.find_notebooks(options.folder)
+    if not found:
+        raise ValueError(f"{options.folder} holds no notebook of this course: give the folder of the students'.")
+    shut = isolation.isolates()
+    if not shut and not options.trust:
+        warning = ("the notebooks are strangers' code, and nothing here can shut it off (on Linux, bubblewrap can: "
+                   "install it): it would run with your rights, and could read and delete your files")  # fmt: skip
+        if not sys.stdin.isatty():
+            raise ValueError(f"{warning}. To run it all the same: --trust.")
+        if input(f"{warning[0].upper()}{warning[1:]}. Run it all the same? yes or no: ").strip().lower() != "yes":
+            return
+    limits = isolation.Limits(seconds=options.seconds, memory=int(options.gigabytes * 2**30))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    at_once = min(4, cores)
+    start = time.monotonic()
+    graded = grade.judge_all(found, options.folder.resolve(), limits, shut, at_once)
+    course.write(options.to / "grades.csv", grade.as_csv(graded))
+    course.write(options.to / "grades.html", grade.as_page(graded, ignored, options.folder.resolve().name, shut))
+    for line in ignored:
+        print(f"ignored: {line}")
+    print(f"{time.monotonic() - start:.0f} s: {options.to / 'grades.csv'} and {options.to / 'grades.html'}")
+
+
+def edition(options: Namespace) -> None:
+    """Write notebooks to hand out."""
+    every = course.originals() if options.solutions else course.every_page()
+    for path in [course.find(name) for name in options.notebooks] or every:
+        text = path.read_text(encoding="utf-8") if options.solutions else course.learners_edition(path)
+        target = options.to / (f"{path.stem}_solutions.ipynb" if options.solutions else path.name)
+        course.write(target, text)
+        print(target)
+
+
+def slides(options: Namespace) -> None:
+    """Write a notebook as slides."""
+    from bigmodel.lab import slides
+
+    original = course.find(options.notebook)
+    page = options.to or Path(f"{original.stem}_slides.html")
+    number = slides.write_slides(original, page)
+    print(f"{number} slides: {page}")
+
+
 def pretrain(options: Namespace) -> int:
     """Pretrain a model on text."""
-    from bigmodel.lab import models
+    environment.share_cores()
+    from bigmodel.lab import pretrain as command
 
-    return models.pretrain(options)
+    return command.pretrain(options)
 
 
 def generate(options: Namespace) -> None:
     """Write text with a model that was pretrained."""
-    from bigmodel.lab import models
+    environment.share_cores()
+    from bigmodel.lab import generate as command
 
-    models.generate(options)
+    command.generate(options)
 
 
 def chat(options: Namespace) -> None:
     """Talk with a model that was taught to answer."""
+    environment.share_cores()
     from bigmodel.lab import chat
 
     chat.chat(options)

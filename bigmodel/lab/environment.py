@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 LEARNING = ROOT / "requirements.txt"
+BOOK = ROOT / "site" / "requirements.txt"  # what the book needs besides
 TESTING = ROOT / "tests" / "requirements.txt"  # what the tests need besides
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 
@@ -112,6 +113,16 @@ def child_environment() -> dict[str, str]:
     """Environment variables for the programs started from here: this checkout first, UTF-8 everywhere."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"}
+
+
+def share_cores() -> None:
+    """Have the threads of this process, and of those started from it, sleep while they wait for one another.
+
+    By default they turn in circles instead, which is a little quicker on an idle machine, and takes a core from
+    the other programs, and so from us, on a busy one. A reader's own OMP_WAIT_POLICY stays as it is. It is read
+    when torch is loaded.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def call(command: Sequence[str | Path]) -> int:

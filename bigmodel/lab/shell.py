@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from bigmodel import __version__
 from bigmodel.lab import commands, environment
-from bigmodel.lab.environment import LEARNING, TESTING
+from bigmodel.lab.environment import BOOK, LEARNING, TESTING
 
 PROGRAM = "python -m bigmodel"
 
@@ -106,10 +106,14 @@ def parser() -> Parser:
     lab("--originals", action="store_true", help="for authors: work on notebooks/ itself")
 
     command(
+        "progress", commands.progress, "Say which exercises you have solved, and where you left off.", "progress",
+    )  # fmt: skip
+
+    command(
         "test", commands.test,
         "Run the whole test suite, notebooks included; words that follow are given to pytest.",
         "test", "test notebooks/03_pretraining.ipynb", "test -k tokenizer",
-        needs=(LEARNING, TESTING), exact=True,
+        needs=(LEARNING, BOOK, TESTING), exact=True,
     )  # fmt: skip
 
     bench = command(
@@ -136,16 +140,26 @@ def parser() -> Parser:
     run("notebook", nargs="?", help="its number or name; without one, the notebooks are listed")
     run("--to", type=Path, metavar="FILE", help="the page (default: beside your copies)")
 
+    book = command(
+        "book", commands.book,
+        "Make a site of the notebooks as they were executed last; it opens from the disk, without a network.",
+        "book", "book --to public", needs=(LEARNING, BOOK),
+    ).add_argument  # fmt: skip
+    book("--to", type=Path, default=Path("runs/book"), metavar="FOLDER", help="(default: %(default)s)")
+    book("--repository", metavar="OWNER/NAME", help="on GitHub, for links to Colab (default: where this came from)")
+
     command(
         "reset", commands.reset,
         "Bring a notebook of yours back to the original; what you had is kept under another name.",
         "reset 03", needs=(),
     ).add_argument("notebook", help="its number or name")  # fmt: skip
 
+    add_teachers_commands(command)
+
     add_pretrain_options(command(
         "pretrain", commands.pretrain,
         "Pretrain a model on text; the same command continues where it was stopped.",
-        "pretrain", "pretrain my-novel.txt --model decoder", "pretrain ~/mail --tokenizer words --folder runs/mail",
+        "pretrain", "pretrain my-novel.txt --minutes 10", "pretrain ~/mail --model bigmodel --folder runs/mail",
     ).add_argument)  # fmt: skip
     add_generate_options(command(
         "generate", commands.generate,
@@ -158,6 +172,14 @@ def parser() -> Parser:
         "chat --run my-notebooks/runs/assistant", "chat --temperature 0.3 --seed 1",
     ).add_argument)  # fmt: skip
 
+    colab = command(
+        "colab", commands.colab,
+        "For authors: write the notebooks as Colab opens them, below a cell that installs the package.",
+        "colab ada/bigmodel --to for-colab", needs=(),
+    ).add_argument  # fmt: skip
+    colab("repository", metavar="OWNER/NAME", help="the repository on GitHub that the package comes from")
+    colab("--to", type=Path, metavar="FOLDER", default=Path("runs/colab"), help="default: %(default)s")
+
     command(
         "regenerate", commands.regenerate,
         "For authors: execute notebooks as the tests do, write them in canonical form, and update figures/.",
@@ -166,18 +188,50 @@ def parser() -> Parser:
     return top
 
 
+def add_teachers_commands(command: Callable[..., Parser]) -> None:
+    """What teachers need: ``grade``, ``edition`` and ``slides``."""
+    grade = command(
+        "grade", commands.grade,
+        "For teachers: judge a class's notebooks, each shut off in a process of its own; write a table and a page.",
+        "grade students", "grade students --to week-3 --seconds 60",
+    ).add_argument  # fmt: skip
+    grade("folder", type=Path, help="a folder a student, or files with their names, as 03_ada.ipynb")
+    grade("--to", type=Path, default=Path("grades"), metavar="FOLDER", help="for both (default: %(default)s)")
+    grade("--seconds", type=COUNT, default=120, help="a notebook may take (default: %(default)s)")
+    grade("--gigabytes", type=POSITIVE, default=2.0, help="of memory it may take (default: %(default)s)")
+    grade("--trust", action="store_true", help="start even where nothing shuts the students' code off")
+
+    edition = command(
+        "edition", commands.edition,
+        "For teachers: write notebooks to hand out, without the solutions, or with them.",
+        "edition 03 04 --to week-3", "edition 03 --solutions", needs=(),
+    ).add_argument  # fmt: skip
+    edition("notebooks", nargs="*", metavar="notebook", help="numbers or names (default: all)")
+    edition("--solutions", action="store_true", help="with the solutions and what the cells print")
+    edition("--to", type=Path, default=Path("edition"), metavar="FOLDER", help="default: %(default)s")
+
+    slides = command(
+        "slides", commands.slides,
+        "For teachers: write a notebook as slides, one page that needs no network, with what to say from its plan.",
+        "slides 03", "slides attention --to monday.html",
+    ).add_argument  # fmt: skip
+    slides("notebook", help="its number or name")
+    slides("--to", type=Path, metavar="FILE", help="the page (default: NOTEBOOK_slides.html)")
+
+
 def add_pretrain_options(option: Callable[..., Any]) -> None:
     """The options of ``pretrain``."""
     option("text", nargs="?", type=Path, help="a file or folder of text (default: Python's documentation)")
     option("--folder", type=Path, help="where the run is written (default: runs/NAME OF THE TEXT)")
-    option("--model", choices=["bigmodel", "decoder"], default="bigmodel", help="default: %(default)s")
-    option("--steps", type=COUNT, default=1000, help="updates of the weights (default: %(default)s)")
+    option("--minutes", type=POSITIVE, help="the time for all of it, which a decoder is planned for (default: 1)")
+    option("--model", choices=["decoder", "bigmodel"], default="decoder", help="default: %(default)s")
+    option("--steps", type=COUNT, help="updates of the weights, instead of minutes (a bigmodel's default: 1000)")
     option("--tokenizer", choices=["bpe", "characters", "words"], default="bpe", help="default: %(default)s")
-    option("--vocab-size", type=COUNT, help="tokens it knows (default: 1000, or as many as the text gives)")
-    option("--context", type=COUNT, help="tokens the model sees (default: 3; for a decoder 64)")
+    option("--vocab-size", type=COUNT, help="tokens it knows (default: as planned; for a bigmodel 1000)")
+    option("--context", type=COUNT, help="tokens the model sees (default: as planned; for a bigmodel 3)")
     option("--hidden-size", type=COUNT, help="of a bigmodel: its hidden layer (default: 256)")
-    option("--batch-size", type=COUNT, default=32, help="pieces of text a step (default: %(default)s)")
-    option("--learning-rate", type=POSITIVE, help="at the start (default: 0.01; for a decoder 0.03)")
+    option("--batch-size", type=COUNT, help="pieces of text a step (default: as planned; for a bigmodel 32)")
+    option("--learning-rate", type=POSITIVE, help="the highest (default: as planned; for a bigmodel 0.01)")
     option("--seed", type=SEED, default=0, help="decides every draw of chance (default: %(default)s)")
 
 
