@@ -50,7 +50,7 @@ def add_lora(model: nn.Module, rank: int, alpha: float, layers: Collection[str] 
     """
     if rank < 1:
         raise ValueError(f"rank is {rank}, but an addition has a rank of at least 1.")
-    if any(True for _ in additions(model)):
+    if any(True for _ in _additions(model)):
         raise ValueError("the model has additions already: merge_lora(model) first, or load it anew.")
     parts = [(part, name, layer) for part in model.modules() for name, layer in part.named_children()]
     chosen = [(part, name, layer) for part, name, layer in parts if name in layers and isinstance(layer, nn.Linear)]
@@ -63,7 +63,7 @@ def add_lora(model: nn.Module, rank: int, alpha: float, layers: Collection[str] 
 
 def merge_lora(model: nn.Module) -> None:
     """Add every addition to the weight beside it, and put the plain layer back; all weights can be trained again."""
-    for part, name, layer in list(additions(model)):
+    for part, name, layer in list(_additions(model)):
         setattr(part, name, layer.merged())
     model.requires_grad_(True)
 
@@ -73,7 +73,7 @@ def lora_weights(model: nn.Module) -> dict[str, Tensor]:
     return {name: weight.detach() for name, weight in model.named_parameters() if name.endswith((".A", ".B"))}
 
 
-def additions(model: nn.Module) -> Iterator[tuple[nn.Module, str, LoRA]]:
+def _additions(model: nn.Module) -> Iterator[tuple[nn.Module, str, LoRA]]:
     """Each LoRA of a model: the part that holds it, its name there, and itself."""
     for part in model.modules():
         for name, layer in part.named_children():

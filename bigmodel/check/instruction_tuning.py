@@ -181,12 +181,13 @@ def layer(n: int, m: int) -> nn.Linear:
     return made
 
 
-def use(answer: Any, linear: nn.Linear, rank: int, alpha: float) -> dict[str, Any]:
+def use(answer: Any, linear: nn.Linear, rank: int, alpha: float) -> Any:
     """Make the layer, look at its beginning, and run it with numbers that are always the same."""
     with torch.random.fork_rng(devices=[]):
-        module = answer(linear, rank, alpha)
-    if not isinstance(module, nn.Module):
-        return module
+        made = answer(linear, rank, alpha)
+    if not isinstance(made, nn.Module):
+        return made
+    module: Any = made
     if module.linear is not linear:
         raise AttributeError("its attribute linear is not the layer that was given")
     n, x = linear.in_features, torch.linspace(-1, 2, 2 * linear.in_features).view(2, -1)
