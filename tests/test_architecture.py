@@ -37,7 +37,7 @@ UNUSED = {
     "tokenizer.from_readable", "tokenizer.pieces_pattern", "train.device_of", "world/beats.even",
     "world/beats.nearby", "world/frames.find_slot", "world/frames.wordings",
     "world/prefix.beginnings", "world/prefix.prefix_log_probability", "world/program.normalised",
-    "world/reading.read_sentences", "world/reading.understand",
+    "world/reading.narrow", "world/reading.read_sentences", "world/reading.understand",
     "world/tasks.contradict", "world/tasks.instruction", "world/tasks.preference",
     "world/telling.capitalise", "world/words/dialect.retell", "world/words/pinyin.pinyin_words",
     "world/words/pinyin.word_readings",
