@@ -36,6 +36,7 @@ def checkout(tmp_path, monkeypatch):
     (tmp_path / "tests").mkdir()
     add_notebook(tmp_path / "notebooks", "01_concepts", "print('read')")
     add_notebook(tmp_path / "notebooks", "03_pretraining", "import time; time.sleep(60)")
+    add_notebook(tmp_path / "notebooks", "start", "print('way')")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -131,7 +132,9 @@ def test_a_file_that_cannot_be_written_is_named(capsys, elsewhere):
     assert "page" in capsys.readouterr().err.splitlines()[-1]
 
 
-@pytest.mark.parametrize("name", ["", "lab", "test", "bench", "run", "reset", "pretrain", "generate", "regenerate"])
+@pytest.mark.parametrize(
+    "name", ["", "lab", "test", "bench", "run", "reset", "progress", "pretrain", "generate", "regenerate"]
+)
 def test_help_explains_and_gives_examples(capsys, name):
     assert exit_status(*name.split(), "--help") == 0
     text = capsys.readouterr().out
@@ -143,23 +146,26 @@ def test_help_explains_and_gives_examples(capsys, name):
 
 
 @posix
-def test_lab_opens_the_first_notebook_of_the_learners_copies_and_asks_nothing_of_the_network(checkout):
+def test_lab_opens_the_start_page_with_the_contents_beside_it_and_asks_nothing_of_the_network(checkout):
+    overrides = json.loads((ROOT / "bigmodel/lab/jupyterlab/overrides.json").read_text(encoding="utf-8"))
     process = start("--no-browser", start_new_session=True)
     try:
-        copies = [process.stdout.readline() for _ in range(2)]
+        copies = [process.stdout.readline() for _ in range(3)]
         assert copies == [
+            "Your copy: my-notebooks/start.ipynb\n",
             "Your copy: my-notebooks/01_concepts.ipynb\n",
             "Your copy: my-notebooks/03_pretraining.ipynb\n",
         ]
         address = next(
             found for line in process.stderr if (found := re.search(r"(http://localhost\S+?)/lab(\S*)", line))
         )
-        assert address[2].startswith("/tree/my-notebooks/01_concepts.ipynb?token=")
+        assert address[2].startswith("/tree/my-notebooks/start.ipynb?token=")
         token = address[2].partition("?")[2]
-        url = f"{address[1]}/lab/api/settings/@jupyterlab/apputils-extension:notification?{token}"
-        settings = json.loads(fetched(url))["schema"]["properties"]
-        assert settings["fetchNews"]["default"] == "false"
-        assert settings["checkForUpdates"]["default"] is False
+        for plugin, wanted in overrides.items():  # each is a setting that JupyterLab knows, and takes
+            schema = json.loads(fetched(f"{address[1]}/lab/api/settings/{plugin}?{token}"))["schema"]["properties"]
+            assert {name: schema[name]["default"] for name in wanted} == wanted
+        window = json.loads(fetched(f"{address[1]}/lab/api/workspaces/default?{token}"))["data"]
+        assert window["layout-restorer:data"]["left"]["current"] == "@jupyterlab/toc:plugin"
     finally:
         while process.poll() is None:  # Ctrl-C twice, as our own first line says
             os.killpg(process.pid, signal.SIGINT)
@@ -197,10 +203,17 @@ def test_regenerate_goes_on_after_a_failure_and_ends_with_1(checkout):
     add_notebook(checkout / "notebooks", "01_concepts", "1/0")
     add_notebook(checkout / "notebooks", "03_pretraining", "1 + 1")
     status, out, _ = finish(start("regenerate"))
-    first, second = out.splitlines()
+    start_page, first, second = out.splitlines()
     assert status == 1
+    assert start_page.startswith("start: rewritten")
     assert first.startswith("01_concepts: code cell 1 raised ZeroDivisionError")
     assert second.startswith("03_pretraining: rewritten")
+
+
+def test_progress_says_what_is_solved(capsys, elsewhere, monkeypatch):
+    monkeypatch.setattr(course, "COPIES", Path.cwd() / "my-notebooks")
+    assert exit_status("progress") == 0
+    assert capsys.readouterr().out.endswith("0 of 0 exercises solved. Begin with 01_concepts.\n")
 
 
 def test_reset_works_before_anything_is_installed(checkout):

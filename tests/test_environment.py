@@ -126,9 +126,10 @@ def test_who_takes_the_small_torch(monkeypatch, system, machine, driver, there, 
 
 def test_both_lists_of_what_is_needed_name_the_same_packages():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
     for listed, requirements in (
-        (project["dependencies"], environment.LEARNING),
-        (project["optional-dependencies"]["test"], environment.TESTING),
+        (project["dependencies"] + extras["lab"], environment.LEARNING),
+        (extras["test"], environment.TESTING),
     ):
         assert {name.partition(">")[0] for name in listed} == environment.pins(requirements).keys()
     assert {"torch", "jupyter", "matplotlib", "numpy", "nbval"} <= environment.pins(environment.LEARNING).keys()

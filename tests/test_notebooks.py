@@ -87,14 +87,29 @@ def names_that_only_solutions_define(code):
             yield f"cell {cell['id']} needs {', '.join(sorted(needed))}, which only a solution defines"
 
 
-@pytest.mark.parametrize("path", course.originals(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", course.every_notebook(), ids=lambda path: path.stem)
 def test_a_committed_notebook_keeps_the_laws(path):
     assert list(broken_laws(path.read_text(encoding="utf-8"))) == []
 
 
 def test_there_are_notebooks_and_each_is_numbered():
     assert course.originals()
-    assert course.originals() == sorted(course.NOTEBOOKS.glob("*.ipynb"))
+    assert sorted(course.every_notebook()) == sorted(course.NOTEBOOKS.glob("*.ipynb"))
+
+
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)(?:#([^)]+))?\)")
+
+
+@pytest.mark.parametrize("path", course.every_page(), ids=lambda path: path.stem)
+def test_every_link_of_a_copy_leads_somewhere(path):
+    text = course.learners_edition(path)
+    cells = course.json.loads(text)["cells"] if path.suffix == ".ipynb" else [{"source": text}]
+    for link, heading in LINK.findall("\n".join(course.source(c) for c in cells if c.get("cell_type") != "code")):
+        target = path.parent / link
+        assert target.exists(), link
+        if heading:
+            lines = "\n".join(course.source(cell) for cell in course.load_notebook(target)["cells"]).splitlines()
+            assert heading in [line.lstrip("# ").replace(" ", "-") for line in lines if line.startswith("#")]
 
 
 def test_every_figure_is_written_by_a_notebook():

@@ -15,23 +15,28 @@ BENCHMARKS = ("loss", "ingredients", "floor", "training", "sampling", "tokenizer
 
 
 def lab(options: Namespace) -> int:
-    """Open JupyterLab on the first notebook, in the learner's copies or among the originals."""
+    """Open JupyterLab on the start page, in the learner's copies, or on the first notebook among the originals."""
+    from bigmodel.lab import jupyter, way
+
     notebooks = course.originals()
     if not notebooks:
         raise ValueError(f"there are no notebooks in {course.NOTEBOOKS}: clone the whole repository and start there.")
-    folder = course.NOTEBOOKS if options.originals else course.COPIES
+    page = notebooks[0]
     if not options.originals:
         for path in course.make_copies():
             print(f"Your copy: {path.parent.name}/{path.name}")
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.parent}"]
-    command += [f"--LabApp.default_url=/lab/tree/{folder.name}/{notebooks[0].name}", "--log-level=WARN"]
-    # Lab would ask about news and look for updates; a course that works offline does neither.
-    command += [f"--LabApp.app_settings_dir={Path(__file__).parent / 'jupyterlab'}"]
-    command += ["--no-browser"] if options.no_browser else []
-    command += [f"--ServerApp.port={options.port}"] if options.port else []
-    command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        page = course.COPIES / course.START
+        way.refresh(page)
+    command = jupyter.command(page, options.port, options.no_browser)
     print("Starting JupyterLab; press Ctrl-C here twice to stop it.", flush=True)
     return environment.call(command)
+
+
+def progress(options: Namespace) -> None:
+    """Print which exercises are solved, and what comes next."""
+    from bigmodel.lab import way
+
+    print(way.as_text(way.lessons(course.COPIES)))
 
 
 def test(options: Namespace) -> int:
@@ -76,7 +81,10 @@ def regenerate(options: Namespace) -> int:
     """Execute notebooks and write them in canonical form."""
     from bigmodel.lab import execution
 
-    paths = [course.find(name) for name in options.notebooks] or course.originals()
+    paths = [course.find(name) for name in options.notebooks] or [
+        *course.NOTEBOOKS.glob(course.START),
+        *course.originals(),
+    ]
     status = 0
     for path in paths:
         start = time.monotonic()
@@ -85,6 +93,55 @@ def regenerate(options: Namespace) -> int:
         print(f"{path.stem}: {result}, {time.monotonic() - start:.1f} s", flush=True)
         status = 1 if failure else status
     return status
+
+
+def colab(options: Namespace) -> None:
+    """Write the notebooks for Colab."""
+    from bigmodel.lab.colab import write_editions
+
+    written = write_editions(options.repository, options.to)
+    print(f"{len(written)} notebooks and a page of links: {options.to}")
+
+
+def grade(options: Namespace) -> None:
+    """Judge a class's notebooks; strangers' code that cannot be shut off runs only if somebody says so."""
+    from bigmodel.lab import grade, isolation
+
+    if not options.folder.is_dir():
+        raise ValueError(f"there is no folder {options.folder}: give the one in which the students' notebooks lie.")
+    shut = isolation.isolates()
+    if not shut and not options.trust:
+        warning = ("the notebooks are strangers' code, and nothing here can shut it off (on Linux, bubblewrap can: "
+                   "install it): it would run with your rights, and could read and delete your files")  # fmt: skip
+        if not sys.stdin.isatty():
+            raise ValueError(f"{warning}. To run it all the same: --trust.")
+        if input(f"{warning[0].upper()}{warning[1:]}. Run it all the same? yes or no: ").strip().lower() != "yes":
+            return
+    limits = isolation.Limits(seconds=options.seconds, memory=int(options.gigabytes * 2**30))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    at_once = min(4, cores)
+    start = time.monotonic()
+    table, page = grade.write_grades(options.folder, options.to, limits, shut, at_once)
+    print(f"{time.monotonic() - start:.0f} s: {table} and {page}")
+
+
+def edition(options: Namespace) -> None:
+    """Write notebooks to hand out."""
+    for path in [course.find(name) for name in options.notebooks] or course.originals():
+        text = path.read_text(encoding="utf-8") if options.solutions else course.learners_edition(path)
+        target = options.to / (f"{path.stem}_solutions.ipynb" if options.solutions else path.name)
+        course.write(target, text)
+        print(target)
+
+
+def slides(options: Namespace) -> None:
+    """Write a notebook as slides."""
+    from bigmodel.lab import slides
+
+    original = course.find(options.notebook)
+    page = options.to or Path(f"{original.stem}_slides.html")
+    number = slides.write_slides(original, page)
+    print(f"{number} slides: {page}")
 
 
 def pretrain(options: Namespace) -> int:

@@ -1,10 +1,11 @@
 """The course's notebooks: finding them, the learner's copies, canonical form. Standard library only.
 
 A notebook is the plain dictionary that its JSON file holds. The originals in ``notebooks/`` are what the
-tests run; learners work on copies in ``my-notebooks/``, without the solutions, which nothing overwrites.
+tests run; learners work on copies in ``my-notebooks/``, without solutions and outputs, which nothing overwrites.
 """
 
 import json
+import platform
 import secrets
 from pathlib import Path
 from typing import Any
@@ -15,31 +16,55 @@ from bigmodel.lab.environment import ROOT
 NOTEBOOKS = ROOT / "notebooks"
 COPIES = ROOT / "my-notebooks"
 FIGURES = ROOT / "figures"
+START = "start.ipynb"  # the page that opens first
 KEPT_METADATA = ("jupyter", "slideshow", "tags")
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
 WIDGET = "application/vnd.jupyter.widget-view+json"
+# What JupyterLab would add to a notebook that it opens, and then call it changed.
+LEARNERS_METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "nbconvert_exporter": "python",
+        "pygments_lexer": "ipython3",
+        "version": platform.python_version(),
+    },
+}
 
 Notebook = dict[str, Any]
 
 
 def originals() -> list[Path]:
-    """The course's notebooks, in reading order."""
+    """The course's notebooks, in reading order, without the start page."""
     return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 
 
+def every_notebook() -> list[Path]:
+    """The start page and the course's notebooks."""
+    return [*NOTEBOOKS.glob(START), *originals()]
+
+
+def every_page() -> list[Path]:
+    """All that a learner gets a copy of: notebooks, and the pages that they link to."""
+    return [*every_notebook(), *sorted(NOTEBOOKS.glob("*.md"))]
+
+
 def find(name: str) -> Path:
-    """The original that a number (3, 03), a name (03_pretraining, pretraining) or a path means.
+    """The original that a number (3, 03), a name (03_pretraining, pretraining, start) or a path means.
 
     Raises:
         ValueError: there is none.
     """
     word = Path(name).name.removesuffix(".ipynb")
-    for path in originals():
+    for path in every_notebook():
         number, _, title = path.stem.partition("_")
-        if word in (path.stem, title) or (word.isdecimal() and int(word) == int(number)):
+        if word in (path.stem, title) or (word.isdecimal() and number.isdecimal() and int(word) == int(number)):
             return path
     choices = ", ".join(path.stem for path in originals()) or "none yet"
     raise ValueError(f"there is no notebook {name!r}; the notebooks are: {choices}.")
@@ -87,20 +112,42 @@ def tags(cell: Notebook) -> list[str]:
 
 
 def learners_edition(original: Path) -> str:
-    """The text of a learner's copy: a notebook without its cells tagged ``solution``, another page as it is."""
+    """The text of a learner's copy: another page as it is, a notebook without solutions and outputs, with signposts.
+
+    There are no outputs, so that a prediction is one.
+    """
     if original.suffix != ".ipynb":
         return original.read_text(encoding="utf-8")
-    notebook = load_notebook(original)
-    cells = [cell for cell in notebook["cells"] if "solution" not in tags(cell)]
-    return dumps({**notebook, "cells": cells})
+    cells = [cell for cell in load_notebook(original)["cells"] if "solution" not in tags(cell)]
+    cells = [cell | {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else cell for cell in cells]
+    if original.name != START:
+        cells = [signpost("way-top", links(original)), *cells, signpost("way-on", f"---\n\n{links(original)}")]
+    return dumps({"cells": cells, "metadata": LEARNERS_METADATA, "nbformat": 4, "nbformat_minor": 5})
+
+
+def signpost(name: str, text: str) -> Notebook:
+    """A cell of prose."""
+    return {"cell_type": "markdown", "id": name, "metadata": {}, "source": text.splitlines(keepends=True)}
+
+
+def title(notebook: Path) -> str:
+    """A notebook's heading, such as 03 · Pretraining."""
+    lines = "\n".join(source(cell) for cell in load_notebook(notebook)["cells"]).splitlines()
+    return next((line.removeprefix("# ") for line in lines if line.startswith("# ")), notebook.stem)
+
+
+def links(original: Path) -> str:
+    """Where a reader goes from a notebook: the start page, and the notebooks before and after it."""
+    every = originals()
+    place = every.index(original)
+    back = [f"[← {title(path)}]({path.name})" for path in every[max(place - 1, 0) : place]]
+    on = [f"[{title(path)} →]({path.name})" for path in every[place + 1 : place + 2]]
+    return " · ".join([f"[start]({START})", *back, *(on or [f"[after the last →]({START}#After-the-last-notebook)"])])
 
 
 def make_copies() -> list[Path]:
-    """Make the learner's copies that do not exist yet, and return those; none is ever overwritten.
-
-    The pages that notebooks link to, such as that of terms, are copied beside them.
-    """
-    new = [p for p in [*NOTEBOOKS.glob("*.md"), *originals()] if not (COPIES / p.name).exists()]
+    """Make the learner's copies that do not exist yet, and return those; none is ever overwritten."""
+    new = [path for path in every_page() if not (COPIES / path.name).exists()]
     for path in new:
         write(COPIES / path.name, learners_edition(path))
     return [COPIES / path.name for path in new]

@@ -106,6 +106,10 @@ def parser() -> Parser:
     lab("--originals", action="store_true", help="for authors: work on notebooks/ itself")
 
     command(
+        "progress", commands.progress, "Say which exercises you have solved, and where you left off.", "progress",
+    )  # fmt: skip
+
+    command(
         "test", commands.test,
         "Run the whole test suite, notebooks included; words that follow are given to pytest.",
         "test", "test notebooks/03_pretraining.ipynb", "test -k tokenizer",
@@ -142,6 +146,8 @@ def parser() -> Parser:
         "reset 03", needs=(),
     ).add_argument("notebook", help="its number or name")  # fmt: skip
 
+    add_teachers_commands(command)
+
     add_pretrain_options(command(
         "pretrain", commands.pretrain,
         "Pretrain a model on text; the same command continues where it was stopped.",
@@ -153,12 +159,51 @@ def parser() -> Parser:
         'generate --prompt "The function"', "generate --run runs/my-novel --length 200 --temperature 0.7 --seed 1",
     ).add_argument)  # fmt: skip
 
+    colab = command(
+        "colab", commands.colab,
+        "For authors: write the notebooks as Colab opens them, below a cell that installs the package.",
+        "colab ada/bigmodel --to for-colab", needs=(),
+    ).add_argument  # fmt: skip
+    colab("repository", metavar="OWNER/NAME", help="the repository on GitHub that the package comes from")
+    colab("--to", type=Path, metavar="FOLDER", default=Path("runs/colab"), help="default: %(default)s")
+
     command(
         "regenerate", commands.regenerate,
         "For authors: execute notebooks as the tests do, write them in canonical form, and update figures/.",
         "regenerate", "regenerate 03 04", needs=(LEARNING, TESTING), exact=True,
     ).add_argument("notebooks", nargs="*", metavar="notebook", help="numbers or names (default: all)")  # fmt: skip
     return top
+
+
+def add_teachers_commands(command: Callable[..., Parser]) -> None:
+    """What teachers need: ``grade``, ``edition`` and ``slides``."""
+    grade = command(
+        "grade", commands.grade,
+        "For teachers: judge a class's notebooks, each shut off in a process of its own; write a table and a page.",
+        "grade students", "grade students --to week-3 --seconds 60",
+    ).add_argument  # fmt: skip
+    grade("folder", type=Path, help="a folder a student, or files with their names, as 03_ada.ipynb")
+    grade("--to", type=Path, default=Path("grades"), metavar="FOLDER", help="for both (default: %(default)s)")
+    grade("--seconds", type=COUNT, default=120, help="a notebook may take (default: %(default)s)")
+    grade("--gigabytes", type=POSITIVE, default=2.0, help="of memory it may take (default: %(default)s)")
+    grade("--trust", action="store_true", help="start even where nothing shuts the students' code off")
+
+    edition = command(
+        "edition", commands.edition,
+        "For teachers: write notebooks to hand out, without the solutions, or with them.",
+        "edition 03 04 --to week-3", "edition 03 --solutions", needs=(),
+    ).add_argument  # fmt: skip
+    edition("notebooks", nargs="*", metavar="notebook", help="numbers or names (default: all)")
+    edition("--solutions", action="store_true", help="with the solutions and what the cells print")
+    edition("--to", type=Path, default=Path("edition"), metavar="FOLDER", help="default: %(default)s")
+
+    slides = command(
+        "slides", commands.slides,
+        "For teachers: write a notebook as slides, one page that needs no network, with what to say from its plan.",
+        "slides 03", "slides attention --to monday.html",
+    ).add_argument  # fmt: skip
+    slides("notebook", help="its number or name")
+    slides("--to", type=Path, metavar="FILE", help="the page (default: NOTEBOOK_slides.html)")
 
 
 def add_pretrain_options(option: Callable[..., Any]) -> None:

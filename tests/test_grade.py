@@ -1,0 +1,242 @@
+"""Judging a class: one small notebook with two exercises, and students who do all that students do."""
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from bigmodel.lab import course, environment, grade, isolation, shell
+from bigmodel.lab.grade_one import Original, hand_in, needed
+from bigmodel.lab.isolation import Limits
+
+LIMITS = Limits(seconds=30, silence=9, memory=2**30)
+RIGHT = "def product(A, B):\n    return A @ B"
+CENTRE = "def middle(x):\n    return x - column_means(x)"
+
+
+def code(id_, source, *tags):
+    cell = new_code_cell(source, metadata={"tags": list(tags)} if tags else {})
+    cell["id"] = id_
+    return cell
+
+
+def notebook(product="def product(A, B):\n    raise NotImplementedError", centre=None, *more):
+    """The course's notebook with the cells of a student."""
+    return new_notebook(
+        cells=[
+            new_markdown_cell("# A notebook"),
+            code("imports", "import torch\nfrom bigmodel.check import foundations as check"),
+            code("long", "import time\ntime.sleep(60)\nnumbers = []"),
+            code("product-stub", product, "exercise"),
+            code("product-check", "check.matrix_product(product)\nproduct = check.matrix_product.chosen(product)"),
+            code("helper", "def column_means(x):\n    return product(torch.ones(1, len(x)) / len(x), x)"),
+            *more,
+            code("centre-stub", centre or "def middle(x):\n    raise NotImplementedError", "exercise"),
+            code("centre-check", "check.centre(middle)"),
+            code("product-solution", "print('check.matrix_product')", "solution"),
+        ]
+    )
+
+
+FORGED = """\
+print("✓")
+from bigmodel.check.engine import Compared
+Compared.examine = lambda self, answer: None
+def product(A, B):
+    return 0"""
+REPORTED = """\
+import os, sys
+frame = sys._getframe()
+while frame:
+    if "say" in frame.f_locals:
+        frame.f_locals["say"](exercise="matrix_product", mark="✓", text="")
+    frame = frame.f_back
+def product(A, B):
+    return 0"""
+DELETES = """\
+import os
+for folder in (CLASS, "..", "/tmp", "/work"):
+    for base, _, names in os.walk(folder):
+        for name in names:
+            try:
+                os.remove(os.path.join(base, name))
+            except OSError:
+                pass
+def product(A, B):
+    try:
+        return open(os.path.join(CLASS, "01_right.ipynb")).read()
+    except OSError:
+        return A @ B"""
+PRINTS = """\
+import os
+for _ in range(100):
+    print("x" * 10**7)
+    os.write(2, b"x" * 10**7)
+def product(A, B):
+    return A @ B"""
+WRITES = "with open('big', 'wb') as file:\n    while True:\n        file.write(bytes(2**24))\n" + RIGHT
+FETCHES = "import socket\nsocket.create_connection(('127.0.0.1', 9), 1)\n" + RIGHT
+STUDENTS = {  # the cells of each, and the marks
+    "right": ((RIGHT, CENTRE), "✓✓"),
+    "wrong": (("def product(A, B):\n    return A * B.T", CENTRE), "✗✓"),
+    "empty": ((), "––"),
+    "endless": (("def product(A, B):\n    while True:\n        try:\n            while True: pass\n"
+                 "        except BaseException: pass", CENTRE), "✗✓"),
+    "deletes": ((DELETES, CENTRE), "✓✓"),
+    "prints": ((PRINTS, CENTRE), "✓✓"),
+    "writes": ((WRITES, CENTRE), "✗✓"),
+    "greedy": (("hoard = []\nwhile True:\n    hoard.append(bytearray(2**26))", CENTRE), "✗✓"),
+    "fetches": ((FETCHES, CENTRE), "✗✓"),
+    "typing": (("def product(A, B)\n    return A @ B", CENTRE), "✗✓"),
+    "forges": ((FORGED, CENTRE), "✗✓"),
+    "reports": ((REPORTED, CENTRE), "✗✓"),
+    "leaves": (("import os\nos._exit(0)", CENTRE), "✗✓"),
+    "looks": (("product = check.matrix_product.right", CENTRE), "✗✓"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory):
+    """A course of one notebook."""
+    folder = tmp_path_factory.mktemp("course")
+    nbformat.write(notebook(), folder / "01_first.ipynb")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(course, "NOTEBOOKS", folder)
+        yield folder
+
+
+def handed_in(folder, students):
+    for name in students:
+        cells = [cell.replace("CLASS", repr(str(folder))) for cell in STUDENTS[name][0]]
+        nbformat.write(notebook(*cells), folder / f"01_{name}.ipynb")
+    return {path: path.read_bytes() for path in folder.iterdir()}
+
+
+def marks(graded):
+    return {each.student: "".join(each.marks.values()) for each in graded}
+
+
+def judged(folder, shut):
+    found, ignored = grade.find_notebooks(folder)
+    return grade.judge_all(found, folder.resolve(), LIMITS, shut, 2), ignored
+
+
+isolated = pytest.mark.skipif(not isolation.isolates(), reason="nothing here shuts a program off (bubblewrap does)")
+
+
+@isolated
+def test_a_class_is_judged_and_nobody_costs_more_than_their_own_row(originals, tmp_path):
+    before = handed_in(tmp_path, STUDENTS)
+    (tmp_path / "01_broken.ipynb").write_text('{"cells": [', encoding="utf-8")
+    nbformat.write(new_notebook(cells=[code("other", "1 + 1")]), tmp_path / "lecture.ipynb")
+    graded, ignored = judged(tmp_path, shut=True)
+    assert marks(graded) == {name: wanted for name, (_, wanted) in STUDENTS.items()} | {"broken": "??"}
+    assert ignored == ["lecture.ipynb: no notebook of this course"]
+    assert {path: path.read_bytes() for path in before} == before
+    by_name = {each.student: each for each in graded}
+    assert "expected ':'" in by_name["typing"].texts["matrix_product"]
+    assert "memory" in by_name["greedy"].texts["matrix_product"].lower()
+    assert by_name["looks"].look["matrix_product"] == ["check.matrix_product.right"]
+    assert by_name["right"].look == {"matrix_product": [], "centre": []}
+
+    table = list(csv.DictReader(grade.as_csv(graded).splitlines()))
+    assert {row["student"]: row["01 matrix_product"] + row["01 centre"] for row in table} == marks(graded)
+    page = grade.as_page(graded, ignored, "class", shut=True)
+    assert "http" not in page.replace("http-equiv", "")
+    assert by_name["wrong"].texts["matrix_product"].partition(":")[0] in page
+
+
+def test_where_nothing_shuts_code_off_a_fence_keeps_the_others_files(originals, tmp_path):
+    before = handed_in(tmp_path, ["right", "deletes", "fetches"])
+    graded, _ = judged(tmp_path, shut=False)
+    assert marks(graded) == {"right": "✓✓", "deletes": "✓✓", "fetches": "✗✓"}
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_where_nothing_shuts_code_off_it_runs_only_if_somebody_says_so(originals, tmp_path, monkeypatch, capsys):
+    handed_in(tmp_path, ["right"])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(isolation, "isolates", lambda: False)
+    monkeypatch.setattr(environment, "ready", lambda requirements, exact: True)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    assert shell.main(["grade", "."]) == 2
+    assert "--trust" in capsys.readouterr().err
+    assert not Path("grades").exists()
+
+
+def test_only_what_an_exercise_needs_is_executed(originals):
+    original = Original(json.loads(json.dumps(notebook())))
+    handed = hand_in(original, json.loads(json.dumps(notebook(RIGHT, CENTRE))))
+    steps = [step.code for step in needed(original, handed, original.asked[1])]
+    assert steps == [
+        "import torch",
+        "from bigmodel.check import foundations as check",
+        RIGHT,
+        "product = check.matrix_product.chosen(product)",
+        "def column_means(x):\n    return product(torch.ones(1, len(x)) / len(x), x)",
+        CENTRE,
+    ]
+
+
+def test_cells_of_their_own_are_used_where_an_exercise_needs_them(originals):
+    original = Original(json.loads(json.dumps(notebook())))
+    own = code("mine", "def two(x):\n    return x + 1 + 1")
+    handed = hand_in(original, json.loads(json.dumps(notebook(RIGHT, "def middle(x):\n    return two(x)", own))))
+    assert own["source"] in [step.code for step in needed(original, handed, original.asked[1])]
+    assert handed.notes == ["cells of their own: 1"]
+
+
+def test_an_answer_is_found_by_its_name_where_the_ids_are_lost(originals):
+    original = Original(json.loads(json.dumps(notebook())))
+    theirs = json.loads(json.dumps(notebook(RIGHT, CENTRE)))
+    for cell in theirs["cells"]:
+        del cell["id"]
+    answers = hand_in(original, theirs).answers
+    assert RIGHT in answers["product-stub"]
+    assert CENTRE in answers["centre-stub"]
+
+
+@pytest.mark.parametrize(
+    ("name", "student"),
+    [
+        ("ada/01_first.ipynb", "ada"),
+        ("ada/week 3/homework.ipynb", "ada"),
+        ("01_ada.ipynb", "ada"),
+        ("01_first_ada_lovelace.ipynb", "ada lovelace"),
+        ("Ada Lovelace - 01_first.ipynb", "Ada Lovelace"),
+        ("01_first.ipynb", "01_first"),
+    ],
+)
+def test_whose_a_notebook_is(originals, tmp_path, name, student):
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook(), path)
+    assert [each.student for each in grade.find_notebooks(tmp_path)[0]] == [student]
+
+
+def test_the_newer_of_two_counts_and_a_name_becomes_no_formula(originals, tmp_path):
+    for name in ("=ada/01_first.ipynb", "=ada/old/01_first.ipynb"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        nbformat.write(notebook(), tmp_path / name)
+    import os
+
+    os.utime(tmp_path / "=ada/old/01_first.ipynb", (0, 0))
+    found, ignored = grade.find_notebooks(tmp_path)
+    assert [each.path.parent.name for each in found] == ["=ada"]
+    assert ignored == ["=ada/old/01_first.ipynb: =ada/01_first.ipynb is newer"]
+    found[0].marks = {"matrix_product": "✓", "centre": "✗"}
+    assert "\n'=ada,✓,✗,1,2," in grade.as_csv(found)
+
+
+def test_an_edition_has_the_solutions_only_if_asked(originals, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert shell.main(["edition", "1"]) == 0
+    assert shell.main(["edition", "1", "--solutions", "--to", "mine"]) == 0
+    assert capsys.readouterr().out.split() == ["edition/01_first.ipynb", "mine/01_first_solutions.ipynb"]
+    assert "product-solution" not in Path("edition/01_first.ipynb").read_text(encoding="utf-8")
+    assert "product-solution" in Path("mine/01_first_solutions.ipynb").read_text(encoding="utf-8")
