@@ -261,6 +261,11 @@ class Checkpoint:
         if self.every < 1:
             raise ValueError(f"every is {self.every}, but a checkpoint is written each 1 step or more.")
 
+    def history(self) -> History:
+        """Return what happened in the training so far; an empty history where there is no file."""
+        state = _unpacked(self.path) if Path(self.path).exists() else None
+        return History(**state["history"]) if isinstance(state, dict) and "history" in state else History()
+
     def save(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, history: History, recipe: dict[str, str]
     ) -> None:

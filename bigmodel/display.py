@@ -32,18 +32,33 @@ def progress_bar(total: int | None, hidden: bool = False, **settings: Any) -> tq
 def play(picture: Callable[..., Any], **choices: Sequence[Any]) -> None:
     """Give each argument of ``picture`` a slider over its choices, and draw anew when one is moved.
 
-    Where nothing can move, the picture is drawn once, with the first choice of each.
+    The first choice of each is where its slider begins; numbers are put in order along it. Where nothing can move,
+    the picture is drawn once, with these.
     """
+    first = {name: values[0] for name, values in choices.items()}
     if is_static():
-        picture(**{name: values[0] for name, values in choices.items()})
+        picture(**first)
         return
     import ipywidgets
 
     sliders = {
-        name: ipywidgets.SelectionSlider(options=values, value=values[0], continuous_update=False)
+        name: ipywidgets.SelectionSlider(
+            options=along(values),
+            value=values[0],
+            description=name.replace("_", " "),
+            continuous_update=False,
+            style={"description_width": f"{max(map(len, choices)) + 1}ch"},
+            layout={"width": "36em", "max_width": "98%"},
+        )
         for name, values in choices.items()
     }
     ipywidgets.interact(picture, **sliders)
+
+
+def along(values: Sequence[Any]) -> list[Any]:
+    """The values as they lie along a slider, each once: numbers from small to large, others as they come."""
+    once = list(dict.fromkeys(values))
+    return sorted(once) if all(isinstance(value, int | float) for value in once) else once
 
 
 # Pale enough for dark letters on them, which both are set: so they read alike on a light page and on a dark one.

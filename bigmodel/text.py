@@ -172,29 +172,32 @@ def _clean(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
-def load(path: str | Path) -> str:
+def load(path: str | Path, at_most: int | None = None) -> str:
     """The text of a file, or of every text file beneath a folder, in the order of their names.
 
     UTF-8, with or without a byte order mark; line ends become "\\n"; the files of a folder are joined by blank
     lines. Hidden files and folders are not looked at; a warning says which other files hold no text.
+
+    Args:
+        path: A file or a folder.
+        at_most: Of more bytes than these, about so many are read: pieces of whole lines from all over the text, at
+            even distances. So a text of any size can be looked at in little memory.
 
     Raises:
         OSError: What is there may not be read; FileNotFoundError where nothing is.
         ValueError: The file is empty or not UTF-8 text, or no file of the folder is text.
     """
     path = Path(path).expanduser()
-    if not path.exists():
-        raise FileNotFoundError(f"There is no file or folder {path.absolute()}: check its name.")
+    files = _files(path)
+    places = _places(files, at_most)
     if not path.is_dir():
-        return _text_of(path)
+        return "\n\n".join(_texts_of(path, places[path]))
     texts, reasons = [], []
-    for file in sorted(path.rglob("*"), key=lambda file: file.parts):
-        hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
-        if file.is_file() and not hidden:
-            try:
-                texts.append(_text_of(file))
-            except (OSError, ValueError) as error:
-                reasons.append(str(error))
+    for file in files:
+        try:
+            texts += _texts_of(file, places.get(file, []))
+        except (OSError, ValueError) as error:
+            reasons.append(str(error))
     left_out = f"{len(reasons)} file{'s' * (len(reasons) != 1)}, the first because: {[*reasons, ''][0]}"
     if not texts:
         raise ValueError(f"The folder {path} holds no text" + (f"; of {left_out}" if reasons else "."))
@@ -203,26 +206,83 @@ def load(path: str | Path) -> str:
     return "\n\n".join(texts)
 
 
-def _text_of(path: Path) -> str:
-    """The text of one file, refused with one sentence if it is not UTF-8 text."""
+def size(path: str | Path) -> int:
+    """The bytes of a file, or of all that ``load`` would look at beneath a folder.
+
+    Raises:
+        OSError: What is there may not be read; FileNotFoundError where nothing is.
+    """
+    return sum(file.stat().st_size for file in _files(Path(path).expanduser()))
+
+
+def _files(path: Path) -> list[Path]:
+    """The file itself, or the files beneath a folder that are not hidden, in the order of their names."""
+    if not path.exists():
+        raise FileNotFoundError(f"There is no file or folder {path.absolute()}: check its name.")
+    if not path.is_dir():
+        return [path]
+    return [
+        file
+        for file in sorted(path.rglob("*"), key=lambda file: file.parts)
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
+    ]
+
+
+PIECE = 2**16  # bytes that are read in one place
+
+
+def _places(files: list[Path], at_most: int | None) -> dict[Path, list[tuple[int, int]]]:
+    """Where to read in which file: (first byte, number of bytes), of all files together no more than ``at_most``."""
+    sizes = [file.stat().st_size for file in files]
+    if at_most is None or sum(sizes) <= at_most:
+        return {file: [(0, -1)] for file in files}
+    distance = sum(sizes) / max(1, at_most // PIECE)
+    places: dict[Path, list[tuple[int, int]]] = {}
+    before, following = 0, 0.0
+    for file, length in zip(files, sizes, strict=True):
+        while following < before + length:
+            start = int(following) - before if length > PIECE else 0
+            places.setdefault(file, []).append((start, PIECE))
+            following = max(following + distance, before + length) if length <= PIECE else following + distance
+        before += length
+    return places
+
+
+def _texts_of(path: Path, places: list[tuple[int, int]]) -> list[str]:
+    """The text in some places of one file, refused with one sentence if it is not UTF-8 text."""
     if not path.is_file():
         raise OSError(f"{path} is a device or a pipe: give a file that can be read from its beginning.")
-    data = path.read_bytes()
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    texts = []
+    with path.open("rb") as file:
+        for start, length in places:
+            file.seek(start)
+            data = file.read(length)
+            whole_lines = _decoded(path, data, start, begins=start == 0, ends=not file.peek(1))
+            texts.append(whole_lines.replace("\r\n", "\n").replace("\r", "\n"))
+    if places and not any(text.strip() for text in texts):
+        raise ValueError(f"{path} is empty: give a file with text in it.")
+    return [text for text in texts if text.strip()]
+
+
+def _decoded(path: Path, data: bytes, start: int, begins: bool, ends: bool) -> str:
+    """The lines of some bytes; one that begins before them, or goes on behind them, is left out."""
+    if begins and data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise ValueError(f"{path} is UTF-16, as bytes 0 and 1 say: save it as UTF-8.")
     if (position := data.find(b"\0")) >= 0:
-        raise ValueError(f"{path} is not text: byte {position} is NUL; give a text file saved as UTF-8.")
+        raise ValueError(f"{path} is not text: byte {start + position} is NUL; give a text file saved as UTF-8.")
+    first = 0 if begins else data.find(b"\n") + 1  # 0 too where there is no line's end: then from a whole character
+    while not begins and first < min(3, len(data)) and data[first] & 0xC0 == 0x80:
+        first += 1
+    last = len(data) if ends else data.rfind(b"\n") + 1
     try:
-        text = data.decode("utf-8")
+        if last > first:
+            return data[first:last].decode("utf-8").removeprefix("\ufeff")
+        return codecs.getincrementaldecoder("utf-8")().decode(data[first:], final=ends).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"{path} is not UTF-8: byte {error.start} is 0x{data[error.start]:02x}; save it as UTF-8 "
-            "(older Chinese files are often GB18030, older European ones Windows-1252)."
+            f"{path} is not UTF-8: byte {start + first + error.start} is 0x{data[first + error.start]:02x}; save it as "
+            "UTF-8 (older Chinese files are often GB18030, older European ones Windows-1252)."
         ) from None
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    if not text.strip():
-        raise ValueError(f"{path} is empty: give a file with text in it.")
-    return text
 
 
 class Corpus(NamedTuple):

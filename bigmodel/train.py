@@ -85,7 +85,7 @@ def train(
     loss: Loss = next_token_loss,
     validation: Validation | None = None,
     checkpoint: Checkpoint | None = None,
-    on_step: Callable[[int, float], None] | None = None,
+    on_step: Callable[[int, float], object] | None = None,
     precision: str = "float32",
 ) -> History:
     """Train a model on batches of data, where its weights are, and return what happened.
@@ -107,7 +107,8 @@ def train(
         loss: from the model and a batch to the number that the step makes smaller.
         validation: fresh data to measure on.
         checkpoint: where to write, and to continue from.
-        on_step: called after each update with the number of updates so far and the loss before this one.
+        on_step: called after each update with the number of updates so far and the loss before this one; if it
+            answers True, the training ends there, as with Ctrl-C.
         precision: "float32" or "bfloat16", in which matrix products are computed.
 
     Raises:
@@ -158,8 +159,8 @@ def train(
                 optim.step()  # the matrix products of Muon's; others have none
             history.losses.append(value.item())
             history.rates.append(rate)
-            if on_step is not None:
-                on_step(step + 1, history.losses[-1])
+            if on_step is not None and on_step(step + 1, history.losses[-1]) is True:
+                stopped.set()
             bar.set_postfix(loss=f"{history.losses[-1]:.2f}", refresh=False)
             bar.update()
     history.seconds = time.perf_counter() - started

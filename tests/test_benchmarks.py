@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 from benchmarks import __main__ as benchmarks
-from benchmarks import course, floor, ingredients, loss, measure, sampling, scaling, tokenizer, training
+from benchmarks import course, floor, ingredients, loss, measure, minutes, sampling, scaling, tokenizer, training
 from nbformat.v4 import new_code_cell, new_notebook, writes
 
+from bigmodel.decoder import Decoder
 from bigmodel.lab import commands, environment
 
 FOXES = "\n\n".join(f"The fox number {number} counted {number * 7} boats, 狐狸" for number in range(120))
@@ -46,6 +47,24 @@ def test_both_recipes_race_over_the_same_text(tmp_path):
     part = loss.run(tmp_path, {"foxes": lambda: FOXES}, share=0.004, slices=1)
     assert [row[:2] for row in part.rows] == [("foxes", "plain recipe"), ("foxes", "bigmodel")]
     assert pictures(tmp_path) == {"loss_foxes"}
+
+
+def test_a_minute_is_given_to_both_ways_and_judged_alike(tmp_path, monkeypatch):
+    asked: list[list[str]] = []
+
+    def pretrained(words, source, fresh, folder):
+        asked.append(list(words))
+        nats = 1.2 if words[0] == "--minutes" else 1.5
+        return minutes.Outcome("2 × 96", 5 + int(words[1]) / 50 if words[0] == "--steps" else 60.0, 600.0, nats)
+
+    monkeypatch.setattr(minutes, "pretrained", pretrained)
+    part = minutes.run(tmp_path, {"foxes": lambda: FOXES}, minutes=(1.0,))
+    assert asked == [["--steps", "50"], ["--steps", "200"], ["--steps", "2750"], ["--minutes", "1.0"]]
+    assert [(row[2], row[6], row[7]) for row in part.rows] == [
+        ("fixed steps", "1.500", "0%"),
+        ("bigmodel", "1.200", "20%"),
+    ]
+    assert pictures(tmp_path) == {"minutes_foxes"}
 
 
 def test_each_recipe_of_the_chain_changes_one_thing_and_the_last_is_ours():
@@ -102,14 +121,23 @@ def test_the_peers_see_no_token_that_is_yet_to_come(model):
 
 def test_sampling_compares_ways_that_write_the_same(tmp_path):
     part = sampling.run(tmp_path, MODEL, (sampling.Setting(1, 3, 5), sampling.Setting(2, 3, 5)), rounds=2)
-    assert len(part.rows) == 8
+    assert len(part.rows) == 10
     assert pictures(tmp_path) == {"sampling_batch_1", "sampling_batch_2"}
+
+
+def test_a_draft_that_is_wrong_changes_no_token():
+    model = sampling.decoder_of(sampling.peer_of(MODEL), MODEL)
+    torch.manual_seed(1)
+    other = Decoder(replace(MODEL, n_embd=4))
+    torch.nn.init.normal_(other.embedding.weight)
+    ids = torch.tensor([[3, 4]])
+    assert torch.equal(sampling.with_draft(model, other, ids, 6), sampling.with_cache(model, ids, 6))
 
 
 def test_other_tokens_are_noticed(monkeypatch):
     with pytest.raises(AssertionError, match="token 1 of row 0 is another than without it"):
         sampling.check_equal(torch.tensor([[1, 2]]), torch.tensor([[1, 3]]), "without it")
-    wrong = lambda model, ids, length: torch.zeros(len(ids), length, dtype=torch.long) - 1  # noqa: E731
+    wrong = lambda model, ids, length, draft=None: torch.zeros(len(ids), length, dtype=torch.long) - 1  # noqa: E731
     monkeypatch.setattr(sampling, "by_transformers", wrong)
     with pytest.raises(AssertionError, match="that of transformers"):
         sampling.measure_setting(MODEL, sampling.Setting(1, 3, 5), rounds=1)

@@ -6,10 +6,12 @@ import time
 import numpy as np
 import pytest
 import torch
+from IPython.core.interactiveshell import InteractiveShell
 from torch import nn
 
 from bigmodel.check import concepts, progress, speech
 from bigmodel.check.building import building
+from bigmodel.check.cells import explain_absent_answers
 from bigmodel.check.engine import exercise
 
 HINTS = ("What?", "The idea.", "Nearly the code.")
@@ -321,3 +323,43 @@ def test_a_verdict_wraps_and_escapes():
     assert max(map(len, repr(verdict).splitlines())) <= 100
     assert "1 &lt; 2 in <code>x_</code>" in verdict._repr_html_()
     assert json.dumps(verdict._repr_html_())
+
+
+# Cells that went wrong before a check
+
+
+@pytest.fixture
+def shell(monkeypatch, tmp_path):
+    """An IPython in which cells are run, one after the other, as in a notebook."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    shell = InteractiveShell()
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    explain_absent_answers(shell)
+    shell.run_cell("from bigmodel.check import concepts as check")
+    return shell
+
+
+RIGHT = "def mine(tokens): return -__import__('math').log(1 / tokens)"
+
+
+def test_a_check_after_a_syntax_error_says_so_instead_of_judging_the_old_answer(shell, capsys):
+    for cells in ([RIGHT, "def mine(tokens) return 0"], ["def his(tokens) return 0"]):
+        for cell in cells:
+            shell.run_cell(cell)
+        capsys.readouterr()
+        shell.run_cell(f"check.uniform_loss({'mine' if len(cells) == 2 else 'his'})")
+        said = capsys.readouterr().out
+        assert said.startswith("✗ The cell before this one has a syntax error")
+        assert "Traceback" not in said
+    shell.run_cell(RIGHT)
+    shell.run_cell("check.uniform_loss(mine)")
+    assert capsys.readouterr().out.startswith("✓")
+
+
+def test_an_answer_that_does_not_exist_is_named_and_other_errors_look_as_ever(shell, capsys):
+    result = shell.run_cell("check.uniform_loss(mine)")
+    assert isinstance(result.error_in_exec, NameError)  # so that Run All stops there
+    assert capsys.readouterr().out == "✗ There is no `mine` yet: run the cell that defines it, then this one.\n"
+    for cell in ("print(mine)", "check.uniform_loss(len, mine)", "def f(): return mine\ncheck.uniform_loss(f())"):
+        shell.run_cell(cell)
+        assert "NameError" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""The learner's copies, executing, canonical form, and pages: on small notebooks in temporary folders."""
+"""The learner's copies, executing, and canonical form: on small notebooks in temporary folders."""
 
 import json
 import re
@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from bigmodel.lab import course, execution, page, way
+from bigmodel.lab import course, execution, way
 
 
 def code(source, *tags, outputs=(), count=None, **metadata):
@@ -301,51 +301,3 @@ def test_a_notebook_that_fails_is_not_written(folders):
     before = path.read_bytes()
     assert execution.regenerate(path) == (False, "code cell 2 raised KeyError: 'where'")
     assert path.read_bytes() == before
-
-
-# Pages
-
-FETCHES = re.compile(r"""(?:src|href|data-src)\s*=\s*["'](?!data:|#)|@import|url\(\s*["']?(?!data:|#)|import\(""")
-
-
-def html(*cells, folder):
-    notebook = json.loads(nbformat.writes(new_notebook(cells=list(cells))))
-    return page.html(notebook, title="a page", folder=folder)
-
-
-def test_a_page_fetches_nothing(tmp_path):
-    (tmp_path / "line.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>", encoding="utf-8")
-    latex = new_output("display_data", data={"text/latex": "$\\frac{1}{2}$", "text/plain": "half"})
-    png = new_output("display_data", data={"image/png": "iVBORw0KGgo="})
-    text = html(
-        new_markdown_cell("# Title\n\n$x^2$ ![line](line.svg) <img src='line.svg'>"), code("1", outputs=[latex, png]),
-        folder=tmp_path,
-    )  # fmt: skip
-    text = re.sub(r'<a class="anchor-link" href="#[^"]*">', "", text)
-    assert FETCHES.findall(text) == []
-    assert text.count('src="data:image/svg+xml;base64,') == 2
-    assert "<mfrac>" in text
-    assert "require" not in text.lower()
-    assert "mathjax" not in re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL).lower()
-
-
-def test_formulas_become_mathml(tmp_path):
-    source = "$\\eta_0 (1 - t/T)^\\alpha$ and $a*b*c$\n\n$$L = -\\frac{1}{N} \\sum_i \\log p_i$$\n\n| $x_1$ |\n|---|\n"
-    text = html(new_markdown_cell(source), folder=tmp_path)
-    assert text.count("<math") == 4
-    assert "<em>" not in text
-    assert "\\frac" not in text
-
-
-@pytest.mark.parametrize("latex", [r"\notacommand{x}", "x_{", "a & b"])
-def test_a_formula_that_cannot_be_converted_is_shown_as_it_stands(latex):
-    assert page.mathml(latex, "inline") == f"<code>{latex.replace('&', '&amp;')}</code>"
-
-
-@pytest.mark.parametrize("name", ["aligned", "split", "gathered"])
-def test_formulas_of_several_lines_have_rows(name):
-    assert page.mathml(f"\\begin{{{name}}} a &= b \\\\ c &= d \\end{{{name}}}", "block").count("<mtr>") == 2
-
-
-def test_dollars_in_code_are_no_formulas(tmp_path):
-    assert "<math" not in html(new_markdown_cell("`$HOME$`\n\n```\n$x$\n```\n"), code("'$x$'"), folder=tmp_path)

@@ -133,6 +133,7 @@ def test_links_between_notebooks_lead_from_colab_to_colab(tmp_path):
     assert "https://colab.research.google.com/github/ada/course/blob/colab/02_loss_math.ipynb" in text
     assert "https://github.com/ada/course/blob/main/notebooks/00_notation_and_terms.md" in text
     assert not colab.LINK.search(text)
+    assert "](start.ipynb" not in text
 
 
 @pytest.mark.parametrize("repository", ["bigmodel", "https://github.com/ada/course", "", "a/b/c"])

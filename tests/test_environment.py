@@ -129,6 +129,7 @@ def test_both_lists_of_what_is_needed_name_the_same_packages():
     extras = project["optional-dependencies"]
     for listed, requirements in (
         (project["dependencies"] + extras["lab"], environment.LEARNING),
+        (extras["book"], environment.BOOK),
         (extras["test"], environment.TESTING),
     ):
         assert {name.partition(">")[0] for name in listed} == environment.pins(requirements).keys()

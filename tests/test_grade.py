@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -14,9 +15,9 @@ from bigmodel.lab import course, environment, grade, isolation, shell
 from bigmodel.lab.grade_one import Original, hand_in, needed
 from bigmodel.lab.isolation import Limits
 
-LIMITS = Limits(seconds=30, silence=9, memory=2**30)
+LIMITS = Limits(seconds=90, silence=6, memory=2**30)
 RIGHT = "def product(A, B):\n    return A @ B"
-CENTRE = "def middle(x):\n    return x - column_means(x)"
+CENTRE = "def middle(x):\n    return x - row_means(x)"
 
 
 def code(id_, source, *tags):
@@ -34,7 +35,7 @@ def notebook(product="def product(A, B):\n    raise NotImplementedError", centre
             code("long", "import time\ntime.sleep(60)\nnumbers = []"),
             code("product-stub", product, "exercise"),
             code("product-check", "check.matrix_product(product)\nproduct = check.matrix_product.chosen(product)"),
-            code("helper", "def column_means(x):\n    return product(torch.ones(1, len(x)) / len(x), x)"),
+            code("helper", "def row_means(x):\n    return product(x, torch.ones(x.shape[1], 1) / x.shape[1])"),
             *more,
             code("centre-stub", centre or "def middle(x):\n    raise NotImplementedError", "exercise"),
             code("centre-check", "check.centre(middle)"),
@@ -56,47 +57,51 @@ while frame:
     if "say" in frame.f_locals:
         frame.f_locals["say"](exercise="matrix_product", mark="✓", text="")
     frame = frame.f_back
-def product(A, B):
-    return 0"""
+os._exit(0)"""
 DELETES = """\
 import os
-for folder in (CLASS, "..", "/tmp", "/work"):
-    for base, _, names in os.walk(folder):
-        for name in names:
-            try:
-                os.remove(os.path.join(base, name))
-            except OSError:
-                pass
+for base, _, names in os.walk(CLASS):
+    for name in names:
+        try:
+            os.remove(os.path.join(base, name))
+        except OSError:
+            pass
+for student in ("right", "greedy"):
+    try:
+        os.remove(os.path.join(CLASS, f"01_{student}.ipynb"))
+    except OSError:
+        pass
 def product(A, B):
     try:
-        return open(os.path.join(CLASS, "01_right.ipynb")).read()
+        return open(os.path.join(CLASS, "01_greedy.ipynb")).read()
     except OSError:
         return A @ B"""
 PRINTS = """\
 import os
-for _ in range(100):
+for _ in range(50):
     print("x" * 10**7)
     os.write(2, b"x" * 10**7)
 def product(A, B):
     return A @ B"""
-WRITES = "with open('big', 'wb') as file:\n    while True:\n        file.write(bytes(2**24))\n" + RIGHT
-FETCHES = "import socket\nsocket.create_connection(('127.0.0.1', 9), 1)\n" + RIGHT
+ENDLESS = """\
+def product(A, B):
+    while True:
+        try:
+            while True: pass
+        except BaseException: pass"""
+WRITES = "with open('big', 'wb') as file:\n    while True:\n        file.write(bytes(2**24))\n" + CENTRE
+FETCHES = "import socket\nsocket.create_connection(('127.0.0.1', 9), 1)\n" + CENTRE
+GREEDY = "hoard = []\nwhile True:\n    hoard.append(bytearray(2**26))"
 STUDENTS = {  # the cells of each, and the marks
     "right": ((RIGHT, CENTRE), "✓✓"),
-    "wrong": (("def product(A, B):\n    return A * B.T", CENTRE), "✗✓"),
+    "wrong": (("def product(A, B):\n    return A * B.T", "def middle(x)\n    return x"), "✗✗"),
     "empty": ((), "––"),
-    "endless": (("def product(A, B):\n    while True:\n        try:\n            while True: pass\n"
-                 "        except BaseException: pass", CENTRE), "✗✓"),
+    "endless": ((ENDLESS, CENTRE), "✗✓"),
     "deletes": ((DELETES, CENTRE), "✓✓"),
-    "prints": ((PRINTS, CENTRE), "✓✓"),
-    "writes": ((WRITES, CENTRE), "✗✓"),
-    "greedy": (("hoard = []\nwhile True:\n    hoard.append(bytearray(2**26))", CENTRE), "✗✓"),
-    "fetches": ((FETCHES, CENTRE), "✗✓"),
-    "typing": (("def product(A, B)\n    return A @ B", CENTRE), "✗✓"),
+    "prints": ((PRINTS, WRITES), "✓✗"),
+    "greedy": ((GREEDY, FETCHES), "✗✗"),
     "forges": ((FORGED, CENTRE), "✗✓"),
-    "reports": ((REPORTED, CENTRE), "✗✓"),
-    "leaves": (("import os\nos._exit(0)", CENTRE), "✗✓"),
-    "looks": (("product = check.matrix_product.right", CENTRE), "✗✓"),
+    "reports": ((REPORTED, "middle = check.centre.right"), "✗✗"),
 }  # fmt: skip
 
 
@@ -139,12 +144,12 @@ def test_a_class_is_judged_and_nobody_costs_more_than_their_own_row(originals, t
     assert ignored == ["lecture.ipynb: no notebook of this course"]
     assert {path: path.read_bytes() for path in before} == before
     by_name = {each.student: each for each in graded}
-    assert "expected ':'" in by_name["typing"].texts["matrix_product"]
+    assert "expected ':'" in by_name["wrong"].texts["centre"]
     assert "memory" in by_name["greedy"].texts["matrix_product"].lower()
-    assert by_name["looks"].look["matrix_product"] == ["check.matrix_product.right"]
+    assert by_name["reports"].look == {"matrix_product": ["os", "sys"], "centre": ["check.centre.right"]}
     assert by_name["right"].look == {"matrix_product": [], "centre": []}
 
-    table = list(csv.DictReader(grade.as_csv(graded).splitlines()))
+    table = list(csv.DictReader(grade.as_csv(graded).removeprefix("\ufeff").splitlines()))
     assert {row["student"]: row["01 matrix_product"] + row["01 centre"] for row in table} == marks(graded)
     page = grade.as_page(graded, ignored, "class", shut=True)
     assert "http" not in page.replace("http-equiv", "")
@@ -152,9 +157,9 @@ def test_a_class_is_judged_and_nobody_costs_more_than_their_own_row(originals, t
 
 
 def test_where_nothing_shuts_code_off_a_fence_keeps_the_others_files(originals, tmp_path):
-    before = handed_in(tmp_path, ["right", "deletes", "fetches"])
+    before = handed_in(tmp_path, ["deletes", "greedy"])
     graded, _ = judged(tmp_path, shut=False)
-    assert marks(graded) == {"right": "✓✓", "deletes": "✓✓", "fetches": "✗✓"}
+    assert marks(graded) == {"deletes": "✓✓", "greedy": "✗✗"}
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
@@ -178,7 +183,7 @@ def test_only_what_an_exercise_needs_is_executed(originals):
         "from bigmodel.check import foundations as check",
         RIGHT,
         "product = check.matrix_product.chosen(product)",
-        "def column_means(x):\n    return product(torch.ones(1, len(x)) / len(x), x)",
+        "def row_means(x):\n    return product(x, torch.ones(x.shape[1], 1) / x.shape[1])",
         CENTRE,
     ]
 
@@ -209,6 +214,7 @@ def test_an_answer_is_found_by_its_name_where_the_ids_are_lost(originals):
         ("01_ada.ipynb", "ada"),
         ("01_first_ada_lovelace.ipynb", "ada lovelace"),
         ("Ada Lovelace - 01_first.ipynb", "Ada Lovelace"),
+        ("adalovelace_1012_01_first-2.ipynb", "adalovelace 1012 2"),
         ("01_first.ipynb", "01_first"),
     ],
 )
@@ -223,8 +229,6 @@ def test_the_newer_of_two_counts_and_a_name_becomes_no_formula(originals, tmp_pa
     for name in ("=ada/01_first.ipynb", "=ada/old/01_first.ipynb"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         nbformat.write(notebook(), tmp_path / name)
-    import os
-
     os.utime(tmp_path / "=ada/old/01_first.ipynb", (0, 0))
     found, ignored = grade.find_notebooks(tmp_path)
     assert [each.path.parent.name for each in found] == ["=ada"]

@@ -83,9 +83,11 @@ def test_play_draws_again_when_a_slider_moves(monkeypatch):
     made = {}
     monkeypatch.delenv("BIGMODEL_STATIC", raising=False)
     monkeypatch.setattr("ipywidgets.interact", lambda picture, **sliders: made.update(sliders))
-    display.play(drawn.append, alpha=[1, 2, 4])
-    assert made["alpha"].value == 1
-    assert list(made["alpha"].options) == [1, 2, 4]
+    display.play(drawn.append, eta_0=[2, 1, 4, 2], kind=["sum", "mean"])
+    assert [(each.value, list(each.options)) for each in made.values()] == [
+        (2, [1, 2, 4]), ("sum", ["sum", "mean"]),
+    ]  # fmt: skip
+    assert made["eta_0"].description == "eta 0"
 
 
 def test_progress_bars_are_seen_only_where_they_can_move(monkeypatch, capsys):

@@ -274,6 +274,39 @@ def test_links_are_followed_to_files_and_never_in_circles(tmp_path):
     assert load(tmp_path) == "a\n\na"
 
 
+def test_of_a_large_text_whole_lines_from_all_over_it_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(text, "PIECE", 1000)
+    lines = [f"line {number}: 狐狸 fox" for number in range(20_000)]
+    path = tmp_path / "large.txt"
+    path.write_bytes("\r\n".join(lines).encode())
+    size = text.size(path)
+    assert text.load(path, at_most=size) == "\n".join(lines)
+    found = [line for line in text.load(path, at_most=20_000).split("\n") if line]
+    assert set(found) <= set(lines)
+    assert 17_000 < len("\r\n".join(found).encode()) <= 20_000
+    tenths = {int(line.split()[1][:-1]) // 2000 for line in found}
+    assert tenths == set(range(10))
+
+
+def test_of_a_large_text_without_lines_whole_characters_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(text, "PIECE", 100)
+    path = tmp_path / "one_line.txt"
+    path.write_text("狐狸" * 5000, encoding="utf-8")
+    found = text.load(path, at_most=1000)
+    assert set(found) == set("狐狸\n")
+    assert 900 < len(found.encode()) <= 1020
+
+
+def test_of_a_large_folder_some_files_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(text, "PIECE", 100)
+    for number in range(100):
+        (tmp_path / f"{number:03}.txt").write_text(f"file {number}", encoding="utf-8")
+    assert text.size(tmp_path) == sum(len(f"file {number}") for number in range(100))
+    found = text.load(tmp_path, at_most=300).split("\n\n")
+    assert 2 <= len(found) < 10
+    assert {file.split()[0] for file in found} == {"file"}
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

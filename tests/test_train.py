@@ -115,6 +115,14 @@ def test_a_finished_training_is_not_done_again(tmp_path):
     assert again.losses == history.losses
 
 
+def test_on_step_ends_a_training_by_answering_true(tmp_path):
+    kept = Checkpoint(tmp_path / "c.pt")
+    assert kept.history().losses == []
+    history = run(new_model(), checkpoint=kept, on_step=lambda step, loss: step == 7)
+    assert len(history.losses) == len(kept.history().losses) == 7
+    assert history.interrupted
+
+
 SCRIPT = """
     import sys, time
     from bigmodel.checkpoint import Checkpoint

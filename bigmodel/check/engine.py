@@ -60,9 +60,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from bigmodel.check.cells import explain_absent_answers, syntax_error_before
 from bigmodel.check.progress import remember
 from bigmodel.check.solutions import solution_of
-from bigmodel.check.speech import Verdict, say
+from bigmodel.check.speech import Verdict, running_shell, say
 from bigmodel.check.values import described, differing, fact, listed, plain, same, unlike, written
 
 Function = Callable[..., Any]
@@ -73,6 +74,7 @@ NOT_THE_READERS = (
     *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
     "<frozen",
 )
+explain_absent_answers(running_shell())
 
 
 class Untried(Exception):
@@ -148,6 +150,9 @@ class Exercise:
 
     def __call__(self, answer: Any) -> None:
         """Say what is right or wrong about an answer."""
+        if syntax_error_before():
+            Verdict("✗", say("syntax")).show()
+            return
         verdict = self.verdict(answer)
         remember(self.notebook, self.name, tries=bool(verdict.mark), solved_now=verdict.mark == "✓")
         verdict.show()

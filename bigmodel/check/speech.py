@@ -15,6 +15,8 @@ from bigmodel.display import is_static
 
 SAY = {
     "untried": "Not tried yet. For a hint: check.{name}.hint()",
+    "syntax": "The cell before this one has a syntax error, so nothing in it was run: mend it, run it, then this one.",
+    "absent": "There is no `{name}` yet: run the cell that defines it, then this one.",
     "value": "check.{name} got {kind}: hand over the function itself, check.{name}(your_function), without calling it.",
     "error": "{given}your function stopped with {error}",
     "unusable": "{given}your function returned {value}, which cannot be used as it is asked for ({error}).",
@@ -101,5 +103,9 @@ class Verdict:
 
 def in_notebook() -> bool:
     """Whether this runs in a kernel, whose screen can show more than text."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return getattr(shell, "kernel", None) is not None
+    return getattr(running_shell(), "kernel", None) is not None
+
+
+def running_shell() -> Any:
+    """The IPython that runs this, or None."""
+    return getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()

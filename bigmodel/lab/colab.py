@@ -12,6 +12,7 @@ from bigmodel.lab.course import NOTEBOOKS, Notebook, dumps, learners_edition, or
 BRANCH = "colab"
 OPEN = "https://colab.research.google.com/github/{repository}/blob/" + BRANCH + "/{name}.ipynb"
 LINK = re.compile(r"\]\((\d\d_\w+)\.(ipynb|md)\)")
+START_LINK = re.compile(r"\]\(start\.ipynb(#[^)]*)?\)")  # here the page that links to all of them
 
 
 def address(name: str, repository: str) -> str:
@@ -29,7 +30,8 @@ def edition(original: Path, repository: str) -> str:
     notebook = json.loads(learners_edition(original))
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
-            cell["source"] = LINK.sub(absolute, source(cell)).splitlines(keepends=True)
+            text = START_LINK.sub(f"](https://github.com/{repository}/blob/{BRANCH}/README.md)", source(cell))
+            cell["source"] = LINK.sub(absolute, text).splitlines(keepends=True)
     command = f"%pip install --quiet git+https://github.com/{repository}"
     install: Notebook = {
         "cell_type": "code", "execution_count": None, "id": "install", "metadata": {}, "outputs": [],

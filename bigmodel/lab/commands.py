@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bigmodel.lab import course, environment
 
-BENCHMARKS = ("loss", "ingredients", "floor", "training", "sampling", "tokenizer", "course", "scaling")
+BENCHMARKS = ("loss", "minutes", "ingredients", "floor", "training", "sampling", "tokenizer", "course", "scaling")
 
 
 def lab(options: Namespace) -> int:
@@ -27,6 +27,7 @@ def lab(options: Namespace) -> int:
             print(f"Your copy: {path.parent.name}/{path.name}")
         page = course.COPIES / course.START
         way.refresh(page)
+    environment.share_cores()
     command = jupyter.command(page, options.port, options.no_browser)
     print("Starting JupyterLab; press Ctrl-C here twice to stop it.", flush=True)
     return environment.call(command)
@@ -62,6 +63,7 @@ def run(options: Namespace) -> int:
         return 0
     from bigmodel.lab import execution
 
+    environment.share_cores()
     start = time.monotonic()
     notebook, page, failure = execution.run(options.notebook, options.to)
     kind = "your copy" if notebook.parent == course.COPIES else "the original"
@@ -69,6 +71,16 @@ def run(options: Namespace) -> int:
     if failure:
         print(f"{notebook.stem}: {failure}", file=sys.stderr)
     return 1 if failure else 0
+
+
+def book(options: Namespace) -> None:
+    """Make the book of the executed notebooks."""
+    from bigmodel.lab import book
+
+    start, folder = time.monotonic(), options.to.expanduser()
+    first = book.build(folder, repository=options.repository or book.repository_of(environment.ROOT))
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    print(f"The book, {size / 1e6:.0f} MB, {time.monotonic() - start:.0f} s: {first}")
 
 
 def reset(options: Namespace) -> None:
@@ -109,6 +121,9 @@ def grade(options: Namespace) -> None:
 
     if not options.folder.is_dir():
         raise ValueError(f"there is no folder {options.folder}: give the one in which the students' notebooks lie.")
+    found, ignored = grade.find_notebooks(options.folder)
+    if not found:
+        raise ValueError(f"{options.folder} holds no notebook of this course: give the folder of the students'.")
     shut = isolation.isolates()
     if not shut and not options.trust:
         warning = ("the notebooks are strangers' code, and nothing here can shut it off (on Linux, bubblewrap can: "
@@ -121,13 +136,18 @@ def grade(options: Namespace) -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     at_once = min(4, cores)
     start = time.monotonic()
-    table, page = grade.write_grades(options.folder, options.to, limits, shut, at_once)
-    print(f"{time.monotonic() - start:.0f} s: {table} and {page}")
+    graded = grade.judge_all(found, options.folder.resolve(), limits, shut, at_once)
+    course.write(options.to / "grades.csv", grade.as_csv(graded))
+    course.write(options.to / "grades.html", grade.as_page(graded, ignored, options.folder.resolve().name, shut))
+    for line in ignored:
+        print(f"ignored: {line}")
+    print(f"{time.monotonic() - start:.0f} s: {options.to / 'grades.csv'} and {options.to / 'grades.html'}")
 
 
 def edition(options: Namespace) -> None:
     """Write notebooks to hand out."""
-    for path in [course.find(name) for name in options.notebooks] or course.originals():
+    every = course.originals() if options.solutions else course.every_page()
+    for path in [course.find(name) for name in options.notebooks] or every:
         text = path.read_text(encoding="utf-8") if options.solutions else course.learners_edition(path)
         target = options.to / (f"{path.stem}_solutions.ipynb" if options.solutions else path.name)
         course.write(target, text)
@@ -146,13 +166,24 @@ def slides(options: Namespace) -> None:
 
 def pretrain(options: Namespace) -> int:
     """Pretrain a model on text."""
-    from bigmodel.lab import models
+    environment.share_cores()
+    began = time.perf_counter()
+    from bigmodel.lab import pretrain as command  # torch takes its time, which is the reader's
 
-    return models.pretrain(options)
+    return command.pretrain(options, began)
 
 
 def generate(options: Namespace) -> None:
     """Write text with a model that was pretrained."""
-    from bigmodel.lab import models
+    environment.share_cores()
+    from bigmodel.lab import generate as command
 
-    models.generate(options)
+    command.generate(options)
+
+
+def chat(options: Namespace) -> None:
+    """Talk with a model that was taught to answer."""
+    environment.share_cores()
+    from bigmodel.lab import chat
+
+    chat.chat(options)

@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 LEARNING = ROOT / "requirements.txt"
+BOOK = ROOT / "site" / "requirements.txt"  # what the book needs besides
 TESTING = ROOT / "tests" / "requirements.txt"  # what the tests need besides
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 
@@ -112,6 +113,18 @@ def child_environment() -> dict[str, str]:
     """Environment variables for the programs started from here: this checkout first, UTF-8 everywhere."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"}
+
+
+def share_cores() -> None:
+    """Have the threads of this process, and of those started from it, sleep while they wait for one another.
+
+    By default they turn in circles instead, which takes a core from the other programs, and so from us. A short turn
+    before they sleep costs a busy machine nothing, and keeps an idle one quick. A reader's own OMP_WAIT_POLICY
+    stays as it is, and nothing is set besides. Both are read when torch is loaded.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def call(command: Sequence[str | Path]) -> int:

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
@@ -63,22 +64,25 @@ class Graded:
 def find_notebooks(folder: Path) -> tuple[list[Graded], list[str]]:
     """What a folder holds: one notebook a student and original, the newest; and a sentence for each file ignored.
 
-    A notebook belongs to the original with which it shares the most cells, by their ids, and if there is none to the
-    one whose number its name holds. It belongs to the student after whom its folder is named, or else its file.
+    A notebook belongs to the original with which it shares the most exercise cells, by their ids, and if there is none
+    to the one whose number its name holds. It belongs to the student after whom its folder is named, or else its file.
     """
     found: dict[tuple[str, Path], Graded] = {}
-    ignored = []
-    ids = {path: set(code_ids(course.load_notebook(path))) for path in course.originals()}
+    ignored, others = [], 0
+    ids = {path: set(Original(course.load_notebook(path)).stubs) for path in course.originals()}
     for path in sorted(files_in(folder), key=lambda path: (path.stat().st_mtime, path.name)):
         name = path.relative_to(folder).as_posix()
-        original = belongs_to(path, ids)
-        if original is None:
+        others += path.suffix != ".ipynb"
+        if path.suffix != ".ipynb":
+            continue
+        if (original := belongs_to(path, ids)) is None:
             ignored.append(f"{name}: no notebook of this course")
             continue
         key = (student_of(path, folder, original), original)
         if key in found:
             ignored.append(f"{found[key].path.relative_to(folder).as_posix()}: {name} is newer")
         found[key] = Graded(*key, path)
+    ignored += [f"files that are no notebooks: {others}"] if others else []
     return sorted(found.values(), key=lambda each: (each.student.casefold(), each.original)), ignored
 
 
@@ -93,8 +97,6 @@ def files_in(folder: Path) -> Iterator[Path]:
 
 def belongs_to(path: Path, ids: dict[Path, set[str]]) -> Path | None:
     """The original of a student's notebook, or None."""
-    if path.suffix != ".ipynb":
-        return None
     notebook = read(path)
     if notebook is not None:
         theirs = set(code_ids(notebook))
@@ -127,14 +129,14 @@ def student_of(path: Path, folder: Path, original: Path) -> str:
     if len(parts) > 1:
         return parts[0]
     number, _, title = original.stem.partition("_")
-    rest = re.sub(rf"{number}|{title}", " ", path.stem)
+    rest = re.sub(rf"(?<!\d){number}(?!\d)|{title}", " ", path.stem)
     return re.sub(r"[\s_()-]+", " ", rest).strip() or path.stem
 
 
 # Judging
 
 
-def judge(handed: Graded, limits: Limits, shut: bool, hidden: Path) -> None:
+def judge(handed: Graded, limits: Limits, shut: bool, hidden: Path, stop: Event) -> None:
     """Judge one notebook; a process that is stopped is started again without what stopped it, while time is left."""
     begun = time.monotonic()
     notebook, original = read(handed.path), course.load_notebook(handed.original)
@@ -148,10 +150,10 @@ def judge(handed: Graded, limits: Limits, shut: bool, hidden: Path) -> None:
         job = {"original": original, "notebook": light, "marks": handed.marks, "stopped": stopped}
         reports = Reports(handed, asked, stopped)
         sent = reports.job(job, limits, "" if shut else str(hidden))
-        reports.reason = isolation.watch(WORDS, sent, left, reports.hear, shut, hidden)
+        reports.reason = isolation.watch(WORDS, sent, left, reports.hear, shut, hidden, stop)
         if reports.is_done():
             return
-        if time.monotonic() - begun > limits.seconds:
+        if time.monotonic() - begun > limits.seconds or stop.is_set():
             break
     handed.notes.append(f"not all of it was judged in {limits.seconds:.0f} seconds")
 
@@ -235,10 +237,12 @@ def clean(text: Any) -> str:
 def judge_all(found: list[Graded], folder: Path, limits: Limits, shut: bool, at_once: int) -> list[Graded]:
     """Judge notebooks, some at a time, and say of each when it is done."""
 
+    stop = Event()
+
     def one(handed: Graded) -> Graded:
         begun = time.monotonic()
         try:
-            judge(handed, limits, shut, folder)
+            judge(handed, limits, shut, folder, stop)
         except Exception as error:  # this row only
             handed.notes.append(f"could not be judged: {clean(f'{type(error).__name__}: {error}')}")
         handed.marks = {name: handed.marks.get(name, UNKNOWN) for name in asked_in(handed.original)}
@@ -249,7 +253,11 @@ def judge_all(found: list[Graded], folder: Path, limits: Limits, shut: bool, at_
         return handed
 
     with ThreadPoolExecutor(at_once) as pool:
-        return list(pool.map(one, found))
+        try:
+            return list(pool.map(one, found))
+        except BaseException:  # Ctrl-C does not reach those at work
+            stop.set()
+            raise
 
 
 # The table
@@ -269,7 +277,10 @@ def rows(graded: list[Graded]) -> dict[str, dict[Path, Graded]]:
 
 
 def as_csv(graded: list[Graded]) -> str:
-    """The table for a spreadsheet, in which nothing that a student wrote becomes a formula."""
+    """The table for a spreadsheet, in which nothing that a student wrote becomes a formula.
+
+    It begins with the mark without which spreadsheets take UTF-8 for something else.
+    """
     heads, text = columns(graded), io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
@@ -281,7 +292,7 @@ def as_csv(graded: list[Graded]) -> str:
         notes = [f"{each.original.stem[:2]}: {note}" for each in own.values() for note in each.notes]
         line = [student, *marks, marks.count("✓"), len(heads), "; ".join(look), "; ".join(notes)]
         writer.writerow([f"'{cell}" if str(cell)[:1] in ("=", "+", "-", "@") else cell for cell in line])
-    return text.getvalue()
+    return "\ufeff" + text.getvalue()
 
 
 def sentences(graded: list[Graded]) -> dict[tuple[Path, str], Counter[str]]:
@@ -306,20 +317,3 @@ def as_page(graded: list[Graded], ignored: list[str], title: str, shut: bool) ->
         solved=list(zip(solved, asked, strict=True)), sentences=sentences(graded),
         seconds=sum(each.seconds for each in graded),
     )  # fmt: skip
-
-
-def write_grades(folder: Path, to: Path, limits: Limits, shut: bool, at_once: int) -> tuple[Path, Path]:
-    """Judge a folder of notebooks and write the table and the page; returns where they are.
-
-    Raises:
-        ValueError: the folder holds no notebook of the course.
-    """
-    found, ignored = find_notebooks(folder)
-    if not found:
-        raise ValueError(f"{folder} holds no notebook of this course: give the folder in which the students' lie.")
-    graded = judge_all(found, folder.resolve(), limits, shut, at_once)
-    course.write(to / "grades.csv", "\ufeff" + as_csv(graded))  # spreadsheets take it for another encoding without
-    course.write(to / "grades.html", as_page(graded, ignored, folder.resolve().name, shut))
-    for line in ignored:
-        print(f"ignored: {line}")
-    return to / "grades.csv", to / "grades.html"

@@ -56,11 +56,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Asked:
-    """An exercise: its name, the name of the answer, the number of the cell that checks it, the id of its stub."""
+    """An exercise: its name, that of the answer, the cell that checks it, the statements before that, its stub's id."""
 
     exercise: str
     answer: str
     place: int
+    before: int
     stub: str
 
 
@@ -138,7 +139,7 @@ class Original:
             if isinstance(node, ast.ImportFrom) and node.module == "bigmodel.check" and node.names[0].asname == "check":
                 self.module = f"bigmodel.check.{node.names[0].name}"
             if (found := check_of(node)) and (stub := self.stub_of(found[1])):
-                self.asked.append(Asked(*found, place, stub))
+                self.asked.append(Asked(*found, place, len(self.statements), stub))
             if id_ not in self.stubs:
                 self.statements.append(step(ast.unparse(node), place, id_))
 
@@ -208,53 +209,29 @@ def parsed(code: str, place: int, cell: str) -> Step | None:
     return None
 
 
-def notable(code: str) -> list[str]:
-    """What in an answer a teacher should look at: ways to the graders' inside, or past them."""
-    found = set()
-    with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-        for node in ast.walk(ast.parse(code)):
-            if isinstance(node, ast.Name) and node.id in NOTABLE:
-                found.add(node.id)
-            elif isinstance(node, ast.Import):
-                found |= {a.name for a in node.names if a.name.split(".")[0] in NOTABLE or "bigmodel.check" in a.name}
-            elif isinstance(node, ast.ImportFrom):
-                found |= {node.module or ""} & NOTABLE
-                found |= {node.module or ""} if (node.module or "").startswith("bigmodel.check") else set()
-            elif isinstance(node, ast.Attribute):
-                text = ast.unparse(node)
-                if re.fullmatch(r"check\.\w+\.\w+", text) and node.attr not in ("chosen", "hint"):
-                    found.add(text)
-                if node.attr.startswith("__") and node.attr != "__init__":
-                    found.add(node.attr)
-    return sorted(map(str, found))
-
-
 # In which order what is executed
 
 
 def needed(original: Original, handed: HandedIn, asked: Asked) -> list[Step]:
     """The steps that an exercise needs, in the notebook's order; the student's cells under their stubs' ids."""
     cells = {id_: answered(original, handed, id_) for id_ in original.stubs}
-    before = [s for s in [*original.statements, *cells.values()] if s.place < asked.place or s.cell == asked.stub]
-    names, seen = list(cells[asked.stub].reads | {"check"}), {asked.stub: cells[asked.stub]}
-    done = set()
+    before = [*original.statements[: asked.before], *(cell for cell in cells.values() if cell.place <= asked.place)]
+    names, found = list(cells[asked.stub].reads | {"check"}), [cells[asked.stub]]
+    done: set[str] = set()
     while names:
         if (name := names.pop()) in done:
             continue
         done.add(name)
-        found = [s for s in before if name in s.writes]
-        if not found and not hasattr(builtins, name):
-            found = [s for s in handed.own if name in s.writes]
-        for each in found:
-            if each not in seen.values():
-                seen[f"{each.cell} {len(seen)}"] = each
-                names += each.reads
-    place = {id(each): n for n, each in enumerate(original.statements)}
-    mine = {each.cell for each in handed.own}
-    # a cell of their own comes first of all that stands at the stub, whatever its number is in their notebook
-    return sorted(seen.values(), key=lambda s: (
-        (asked.place - 1, -1, s.place) if s.cell in mine else (s.place, 0, place.get(id(s), 0))
-    ))  # fmt: skip
+        writers = [each for each in before if name in each.writes]
+        if not writers and not hasattr(builtins, name):
+            writers = [each for each in handed.own if name in each.writes]
+        new = [each for each in writers if each not in found]
+        found += new
+        names += [read for each in new for read in each.reads]
+    mine = [each for each in handed.own if each in found]  # wherever they stand in the student's notebook
+    rest = sorted((each for each in before if each in found), key=lambda each: each.place)
+    at = next(n for n, each in enumerate(rest) if each.cell == asked.stub)
+    return [*rest[:at], *mine, *rest[at:]]
 
 
 def answered(original: Original, handed: HandedIn, stub: str) -> Step:
@@ -263,6 +240,37 @@ def answered(original: Original, handed: HandedIn, stub: str) -> Step:
     mine = parsed(code, empty.place, stub)
     reads = empty.reads | (mine.reads if mine else set())
     return Step(code, empty.place, reads, empty.writes | (mine.writes if mine else set()), stub)
+
+
+# What a teacher should look at
+
+
+def worth_a_look(original: Original, handed: HandedIn, asked: Asked) -> list[str]:
+    """What a teacher should look at in the student's code that an exercise needs."""
+    theirs = {asked.stub, *(each.cell for each in handed.own)}
+    codes = [each.code for each in needed(original, handed, asked) if each.cell in theirs]
+    return sorted({word for code in codes for word in notable(code)})
+
+
+def notable(code: str) -> set[str]:
+    """Words of a piece of code that are worth a look: ways to the graders' inside, or past them."""
+    found: set[str] = set()
+    with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.Name) and node.id in NOTABLE:
+                found.add(node.id)
+            elif isinstance(node, ast.Import):
+                found |= {a.name for a in node.names if a.name.split(".")[0] in NOTABLE or "bigmodel.check" in a.name}
+            elif isinstance(node, ast.ImportFrom):
+                name = node.module or ""
+                found |= {name} if name.startswith("bigmodel.check.") or name.split(".")[0] in NOTABLE else set()
+            elif isinstance(node, ast.Attribute):
+                text = ast.unparse(node)
+                if re.fullmatch(r"check\.\w+\.\w+", text) and node.attr not in ("chosen", "hint"):
+                    found.add(text)
+                if node.attr.startswith("__") and node.attr != "__init__":
+                    found.add(node.attr)
+    return found
 
 
 # Judging
@@ -438,7 +446,7 @@ def main() -> None:
     original = Original(job["original"])
     checks = prepare(original)
     handed = hand_in(original, job["notebook"])
-    say(notes=handed.notes, look={a.exercise: notable(handed.answers.get(a.stub, "")) for a in original.asked})
+    say(notes=handed.notes, look={asked.exercise: worth_a_look(original, handed, asked) for asked in original.asked})
     if job["hidden"]:
         fence(job["hidden"])
     limit(job["memory"], job["files"])

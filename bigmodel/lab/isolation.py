@@ -33,7 +33,7 @@ class Limits:
 
     Args:
         seconds: from start to end.
-        silence: seconds between two lines of what it reports.
+        silence: seconds between two lines of what it reports, once it has begun to.
         memory: bytes, of it and of all that it starts together.
         report: bytes that it reports.
         files: bytes that it writes into its folder.
@@ -90,8 +90,9 @@ def environment(folder: str) -> dict[str, str]:
 
 
 def watch(
-    command: list[str], job: bytes, limits: Limits, heard: Callable[[bytes], None], shut: bool, hidden: Path
-) -> str | None:
+    command: list[str], job: bytes, limits: Limits, heard: Callable[[bytes], None], shut: bool, hidden: Path,
+    stop: threading.Event,
+) -> str | None:  # fmt: skip
     """Run a program that reads a job from its input and reports in lines; returns why it was stopped, or None.
 
     Args:
@@ -101,6 +102,7 @@ def watch(
         heard: called with each line that it reports.
         shut: shut it off; otherwise it is only watched.
         hidden: a folder that it must not see.
+        stop: set to end it.
     """
     with tempfile.TemporaryDirectory(prefix="bigmodel-grade-", ignore_cleanup_errors=True) as empty:
         words = [*shut_off(limits, hidden), *command] if shut else command
@@ -109,7 +111,7 @@ def watch(
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         try:
-            return Watch(process, limits).until_it_ends(job, heard)
+            return Watch(process, limits, stop).until_it_ends(job, heard)
         finally:
             end(process)
 
@@ -117,8 +119,8 @@ def watch(
 class Watch:
     """One program under watch."""
 
-    def __init__(self, process: subprocess.Popen[bytes], limits: Limits) -> None:
-        self.process, self.limits = process, limits
+    def __init__(self, process: subprocess.Popen[bytes], limits: Limits, stop: threading.Event) -> None:
+        self.process, self.limits, self.stop = process, limits, stop
         self.lines: list[bytes] = []
         self.size, self.last = 0, time.monotonic()
 
@@ -129,11 +131,10 @@ class Watch:
         threading.Thread(target=give, args=(self.process.stdin, job), daemon=True).start()
         listener = threading.Thread(target=self.listen, args=(self.process.stdout,), daemon=True)
         listener.start()
-        begun, reason, ended = time.monotonic(), None, False
-        while not ended and reason is None:
-            ended = not listener.is_alive() or self.process.poll() is not None
-            time.sleep(0 if ended else 0.05)
-            reason = None if ended else self.too_much(begun)
+        begun, reason = time.monotonic(), None
+        while listener.is_alive() and self.process.poll() is None and reason is None:
+            listener.join(0.2)
+            reason = self.too_much(begun) if listener.is_alive() else None
         listener.join(0 if reason else 5)
         while self.lines:
             heard(self.lines.pop(0))
@@ -156,8 +157,10 @@ class Watch:
             return f"it took more than {limits.memory / 2**30:.1f} GB of memory"
         if processes > limits.processes:
             return f"it started more than {limits.processes} processes"
-        if now - self.last > limits.silence or now - begun > limits.seconds:
-            return f"it ran for more than {min(limits.silence, limits.seconds):.0f} seconds"
+        if self.size and now - self.last > limits.silence:
+            return f"it ran for more than {limits.silence:.0f} seconds"
+        if now - begun > limits.seconds or self.stop.is_set():
+            return "the time for the whole notebook was over"
         return None
 
 

@@ -1,7 +1,8 @@
 """How JupyterLab is started for this course. Standard library only.
 
 Beside it, in ``jupyterlab/``: overrides.json, the course's own defaults of JupyterLab's settings (the reader's own
-settings go before them); custom.css; and workspace.json, the arrangement of the window at the first start.
+settings go before them); workspace.json, the arrangement of the window at the first start; and an extension that
+adds a style sheet.
 """
 
 import os
@@ -24,6 +25,7 @@ def command(page: Path, port: int | None, no_browser: bool) -> list[str]:
     words = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}"]
     words += [f"--LabApp.default_url=/lab/tree/{page.relative_to(ROOT).as_posix()}"]
     words += [f"--LabApp.app_settings_dir={SETTINGS}", f"--LabApp.workspaces_dir={WORKSPACES}"]
+    words += [f"--LabApp.extra_labextensions_path={SETTINGS / 'extensions'}"]
     # Nothing in the terminal that frightens: encrypted kernels, and errors alone.
     words += ["--KernelManager.transport_encryption=auto", "--log-level=ERROR", "--LabApp.log_level=ERROR"]
     words += ["--no-browser"] if no_browser else []

@@ -1,57 +1,227 @@
-"""A notebook as one page of HTML that needs no network: formulas in MathML, pictures inside the page."""
+"""A notebook as HTML that needs no network: its sections, for the book, and all of it as one page, for ``run``.
 
+Formulas are MathML, pictures lie inside the page, solutions are folded.
+"""
+
+import ast
 import html as escaping
 import json
-import logging
 import re
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from jinja2 import pass_context
+from jinja2 import Template, pass_context
 from latex2mathml.converter import convert
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from pygments.formatters import HtmlFormatter
 
-QUIET = logging.getLogger(__name__)  # nbconvert warns of every picture without a description
-QUIET.setLevel(logging.ERROR)
+STYLESHEET = Path(__file__).with_name("page.css")
+LIGHT, DARK = "default", "monokai"  # Pygments' styles for code
+WORDS = {
+    "en": {"contents": "Contents", "solution": "Solution"},
+    "zh": {"contents": "目录", "solution": "参考答案"},
+}
 
-# nbconvert's own page, without what it would fetch from the network.
-TEMPLATE = """\
-{%- extends 'lab/index.html.j2' -%}
-{%- block html_head_js -%}{%- endblock -%}
-{%- block html_head_js_mathjax -%}{%- endblock -%}
-{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+# nbconvert's cells: no prompts, prose without a box of its own, so that sections can begin in it.
+CELLS = """\
+{%- extends 'classic/base.html.j2' -%}
+{%- block markdowncell scoped -%}{{ cell.source | markdown2html | strip_files_prefix }}{%- endblock -%}
+{%- block input -%}
+<div class="input_area">{{ cell.source | highlight_code(metadata=cell.metadata) }}</div>
+{%- endblock -%}
+{%- block codecell -%}
+{%- if 'solution' in cell.metadata.get('tags', []) -%}
+<details class="solution"><summary>{{ resources.words.solution }}{{ cell.source | answered }}</summary>
+{{- super() }}</details>
+{%- else -%}{{ super() }}{%- endif -%}
+{%- endblock -%}
 """
+PAGE = Template(
+    """\
+<!DOCTYPE html>
+<html lang="{{ language }}">
+<head>
+<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title | e }}</title>
+<style>{{ style }}</style>
+</head>
+<body>
+<nav class="contents"><details open><summary>{{ words.contents }}</summary><ul>
+{%- for part in parts if part.title %}
+<li class="level-{{ part.level }}"><a href="#{{ part.anchor }}">{{ part.title }}</a></li>
+{%- endfor %}
+</ul></details></nav>
+<main>
+{%- for part in parts %}
+{% if part.title %}<h{{ part.level }} id="{{ part.anchor }}">{{ part.title }}</h{{ part.level }}>{% endif %}
+{{ part.html }}
+{%- endfor %}
+</main>
+</body>
+</html>
+"""
+)
+HEADING = re.compile(r'<h([1-6]) data-title="">(.*?)</h\1>', re.DOTALL)
+TITLE = re.compile(r"^#+ +(.+)$", re.MULTILINE)
+# Which argument of a drawing function is the picture's title.
+TITLE_PLACES = {
+    "axes": 0,
+    "panels": 0,
+    "losses": 1,
+    "flow": 0,
+    "loop": 0,
+    "merge_tree": 0,
+    "set_title": 0,
+    "suptitle": 0,
+}
 
 
-def html(notebook: dict[str, Any], title: str, folder: Path) -> str:
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands below it, up to the next heading; ``title`` and ``html`` are HTML."""
+
+    level: int
+    title: str
+    anchor: str
+    html: str
+
+
+def html(notebook: dict[str, Any], title: str, folder: Path, language: str = "en") -> str:
     """The page of a notebook; its pictures are looked for from ``folder`` on."""
+    light, dark = (HtmlFormatter(style=style).get_style_defs(".highlight") for style in (LIGHT, DARK))
+    style = f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n{STYLESHEET.read_text(encoding='utf-8')}"
+    parts = sections(notebook, folder, language)
+    return PAGE.render(title=title, language=language, style=style, words=WORDS[language], parts=parts)
+
+
+def sections(notebook: dict[str, Any], folder: Path, language: str = "en") -> list[Section]:
+    """The sections of a notebook, in their order; what stands before the first heading has an empty title."""
     node = nbformat.reads(json.dumps(notebook), as_version=4)
-    for cell in node.cells:
+    for cell, heading in zip(node.cells, headings(node.cells), strict=True):
         for output in cell.get("outputs", []):
             if "text/latex" in output.get("data", {}):
                 latex = output.data["text/latex"].strip().strip("$")
                 output.data["text/html"] = mathml(latex, display="block")
-    resources = {"metadata": {"name": title, "path": str(folder)}}
-    page, _ = OfflineExporter(raw_template=TEMPLATE, log=QUIET).from_notebook_node(node, resources)
-    return str(page)
+            if "image/png" in output.get("data", {}):
+                alt = {"alt": picture_title(cell.source) or heading}
+                output.metadata["image/png"] = {**alt, **output.metadata.get("image/png", {})}
+    resources = {"metadata": {"path": str(folder)}, "words": WORDS[language]}
+    exporter = OfflineExporter(raw_template=CELLS, exclude_input_prompt=True, exclude_output_prompt=True)
+    exporter.register_filter("answered", answered)
+    body, _ = exporter.from_notebook_node(node, resources)
+    return divided(str(body))
+
+
+def answered(source: str) -> str:
+    """Which exercise a solution is for, by the call that checks it."""
+    found = re.findall(r"\bcheck\.(\w+)\(", source)
+    return f" · <code>{found[-1]}</code>" if found else ""
+
+
+def divided(body: str) -> list[Section]:
+    """HTML cut at the headings of its prose; a heading that comes twice gets two anchors."""
+    found = list(HEADING.finditer(body))
+    start = body[: found[0].start() if found else len(body)]
+    parts, anchors = [Section(1, "", "", start)] if start.strip() else [], set[str]()
+    for heading, after in pairwise([*found, None]):
+        assert heading is not None
+        end = after.start() if after else len(body)
+        first = anchor = re.sub(r'["<>&]', "", plain(heading[2])).replace(" ", "-")  # nearly as JupyterLab's
+        number = 1
+        while anchor in anchors:
+            number += 1
+            anchor = f"{first}-{number}"
+        anchors.add(anchor)
+        parts.append(Section(int(heading[1]), heading[2], anchor, body[heading.end() : end]))
+    return parts
+
+
+def plain(html: str) -> str:
+    """The text of a piece of HTML; of a formula, its source."""
+    return escaping.unescape(re.sub(r"<[^>]+>", "", re.sub(r'<math [^>]*alttext="([^"]*)".*?</math>', r"\1", html)))
+
+
+# What a picture shows
+
+
+def headings(cells: list[Any]) -> list[str]:
+    """For each cell, the last heading that stands before it."""
+    found, last = [], ""
+    for cell in cells:
+        found.append(last)
+        if cell.cell_type == "markdown":
+            last = next(iter(reversed(TITLE.findall(cell.source))), last)
+    return found
+
+
+def picture_title(source: str) -> str | None:
+    """The title that a code cell gives to its picture, where it is written there."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # IPython's own commands
+        return None
+    assigned = {
+        ast.unparse(target): node.value
+        for node in ast.walk(tree) if isinstance(node, ast.Assign) for target in node.targets
+    }  # fmt: skip
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        place = TITLE_PLACES.get(ast.unparse(call.func).rpartition(".")[2], len(call.args))
+        for title in call.args[place : place + 1]:
+            found = words_of(assigned.get(ast.unparse(title), title))
+            if found:
+                return found
+    return None
+
+
+def words_of(node: ast.expr) -> str:
+    """A string, or several, as written, with … for what is filled in; empty for what is no string."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value.replace("\n", " ")
+    if isinstance(node, ast.JoinedStr):
+        return "".join(words_of(part) or "…" for part in node.values)
+    if isinstance(node, ast.List | ast.Tuple):
+        return "; ".join(filter(None, map(words_of, node.elts)))
+    return ""
+
+
+# Formulas
+
+FUNCTION = r"<m[io]>(?:ln|log|exp|max|min|[a-z]{4,})</m[io]>(?:<m\w>[^<]*</m\w></msub>)?"
+OPERAND = r"<m(?:i|n|sub|sup|frac|sqrt|row)>"
 
 
 def mathml(latex: str, display: str) -> str:
     """A formula as MathML, or, where it cannot be converted, its source as it stands."""
+    source = escaping.escape(latex.strip())
     known = re.sub(r"\\(begin|end)\{(aligned|split|gathered)\}", r"\\\1{align*}", latex.strip())
     known = known.replace(r"\operatorname*", r"\operatorname")
     try:
-        formula = convert(known, display=display)
+        formula = str(convert(known, display=display))
     except Exception:  # the converter's own errors have no common class
         formula = "\\"
     # What it does not know, it lets through as it stands, with the backslash or the ampersand.
-    return f"<code>{escaping.escape(latex.strip())}</code>" if re.search(r"\\|>&<", formula) else str(formula)
+    if re.search(r"\\|>&<", formula):
+        return f"<code>{source}</code>"
+    formula = re.sub(f"({FUNCTION})(?={OPERAND})", r'\1<mspace width="0.167em" />', formula)  # ln V, not lnV
+    return formula.replace("<math ", f'<math alttext="{source}" ', 1)
 
 
 class OfflineRenderer(IPythonRenderer):
-    """Markdown whose formulas are MathML."""
+    """Markdown whose formulas are MathML, and whose headings can be told from those of other HTML."""
+
+    def heading(self, text: str, level: int, **attributes: Any) -> str:
+        return f'<h{level} data-title="">{text}</h{level}>\n'
+
+    def block_html(self, html: str) -> str:
+        # Where pictures lie inside, nbconvert would close what a later piece of HTML closes: <details>, for one.
+        return str(super().block_html(html)) if "<img" in html else html
+
+    def inline_html(self, html: str) -> str:
+        return str(super().inline_html(html)) if "<img" in html else html
 
     def inline_math(self, body: str) -> str:
         return mathml(body, display="inline")

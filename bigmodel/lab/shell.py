@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from bigmodel import __version__
 from bigmodel.lab import commands, environment
-from bigmodel.lab.environment import LEARNING, TESTING
+from bigmodel.lab.environment import BOOK, LEARNING, TESTING
 
 PROGRAM = "python -m bigmodel"
 
@@ -113,12 +113,12 @@ def parser() -> Parser:
         "test", commands.test,
         "Run the whole test suite, notebooks included; words that follow are given to pytest.",
         "test", "test notebooks/03_pretraining.ipynb", "test -k tokenizer",
-        needs=(LEARNING, TESTING), exact=True,
+        needs=(LEARNING, BOOK, TESTING), exact=True,
     )  # fmt: skip
 
     bench = command(
         "bench", commands.bench,
-        "Measure speed beside what others offer: tables and pictures, in about 11 minutes.",
+        "Measure speed beside what others offer: tables and pictures, in about 17 minutes.",
         "bench", "bench sampling", "bench training sampling --folder measured", needs=(LEARNING, TESTING),
     ).add_argument  # fmt: skip
     parts = ", ".join(commands.BENCHMARKS)
@@ -140,6 +140,14 @@ def parser() -> Parser:
     run("notebook", nargs="?", help="its number or name; without one, the notebooks are listed")
     run("--to", type=Path, metavar="FILE", help="the page (default: beside your copies)")
 
+    book = command(
+        "book", commands.book,
+        "Make a site of the notebooks as they were executed last; it opens from the disk, without a network.",
+        "book", "book --to public", needs=(LEARNING, BOOK),
+    ).add_argument  # fmt: skip
+    book("--to", type=Path, default=Path("runs/book"), metavar="FOLDER", help="(default: %(default)s)")
+    book("--repository", metavar="OWNER/NAME", help="on GitHub, for links to Colab (default: where this came from)")
+
     command(
         "reset", commands.reset,
         "Bring a notebook of yours back to the original; what you had is kept under another name.",
@@ -151,12 +159,17 @@ def parser() -> Parser:
     add_pretrain_options(command(
         "pretrain", commands.pretrain,
         "Pretrain a model on text; the same command continues where it was stopped.",
-        "pretrain", "pretrain my-novel.txt --model decoder", "pretrain ~/mail --tokenizer words --folder runs/mail",
+        "pretrain", "pretrain my-novel.txt --minutes 10", "pretrain ~/mail --model bigmodel --folder runs/mail",
     ).add_argument)  # fmt: skip
     add_generate_options(command(
         "generate", commands.generate,
         "Write text with a model that was pretrained.",
         'generate --prompt "The function"', "generate --run runs/my-novel --length 200 --temperature 0.7 --seed 1",
+    ).add_argument)  # fmt: skip
+    add_chat_options(command(
+        "chat", commands.chat,
+        "Talk with a model that was taught to answer, such as that of notebook 12.",
+        "chat --run my-notebooks/runs/assistant", "chat --temperature 0.3 --seed 1",
     ).add_argument)  # fmt: skip
 
     colab = command(
@@ -210,14 +223,15 @@ def add_pretrain_options(option: Callable[..., Any]) -> None:
     """The options of ``pretrain``."""
     option("text", nargs="?", type=Path, help="a file or folder of text (default: Python's documentation)")
     option("--folder", type=Path, help="where the run is written (default: runs/NAME OF THE TEXT)")
-    option("--model", choices=["bigmodel", "decoder"], default="bigmodel", help="default: %(default)s")
-    option("--steps", type=COUNT, default=1000, help="updates of the weights (default: %(default)s)")
+    option("--minutes", type=POSITIVE, help="the time for all of it, which a decoder is planned for (default: 1)")
+    option("--model", choices=["decoder", "bigmodel"], default="decoder", help="default: %(default)s")
+    option("--steps", type=COUNT, help="updates of the weights, instead of minutes (a bigmodel's default: 1000)")
     option("--tokenizer", choices=["bpe", "characters", "words"], default="bpe", help="default: %(default)s")
-    option("--vocab-size", type=COUNT, help="tokens it knows (default: 1000, or as many as the text gives)")
-    option("--context", type=COUNT, help="tokens the model sees (default: 3; for a decoder 64)")
+    option("--vocab-size", type=COUNT, help="tokens it knows (default: as planned; for a bigmodel 1000)")
+    option("--context", type=COUNT, help="tokens the model sees (default: as planned; for a bigmodel 3)")
     option("--hidden-size", type=COUNT, help="of a bigmodel: its hidden layer (default: 256)")
-    option("--batch-size", type=COUNT, default=32, help="pieces of text a step (default: %(default)s)")
-    option("--learning-rate", type=POSITIVE, help="at the start (default: 0.01; for a decoder 0.03)")
+    option("--batch-size", type=COUNT, help="pieces of text a step (default: as planned; for a bigmodel 32)")
+    option("--learning-rate", type=POSITIVE, help="the highest (default: as planned; for a bigmodel 0.01)")
     option("--seed", type=SEED, default=0, help="decides every draw of chance (default: %(default)s)")
 
 
@@ -226,6 +240,18 @@ def add_generate_options(option: Callable[..., Any]) -> None:
     option("--run", type=Path, metavar="FOLDER", help="the run (default: the one pretrained last in runs/)")
     option("--prompt", default="", help="the text to continue (default: none)")
     option("--length", type=COUNT, default=100, help="tokens to write (default: %(default)s)")
+    add_sampling_options(option)
+
+
+def add_chat_options(option: Callable[..., Any]) -> None:
+    """The options of ``chat``."""
+    option("--run", type=Path, metavar="FOLDER", help="the run (default: the one written last in runs/)")
+    option("--length", type=COUNT, default=100, help="tokens of an answer, at most (default: %(default)s)")
+    add_sampling_options(option)
+
+
+def add_sampling_options(option: Callable[..., Any]) -> None:
+    """How tokens are drawn."""
     option(
         "--temperature",
         type=TEMPERATURE,

@@ -1,7 +1,7 @@
 """A notebook as slides: one page that needs no network, with its pictures, and with what to say from the lesson plan.
 
-A slide begins at each heading, and where prose follows on code: it holds a few sentences, the code that they speak of
-and what that prints or draws. Long code is folded. Solutions are left out.
+A slide begins at each heading and each question, and where prose follows on code: it holds a few sentences, the code
+that they speak of and what that prints or draws. Long code is folded. Solutions are left out.
 """
 
 import ast
@@ -26,7 +26,8 @@ from bigmodel.lab.page import OfflineRenderer, mathml
 
 PLANS = ROOT / "site" / "teaching"
 TEMPLATES = Path(__file__).parent / "templates"
-FOLDED = 14  # lines of code from which on they are folded
+FOLDED = {"code": 12, "picture": 6}  # lines from which on code is folded, alone and above a picture
+QUESTION = re.compile(r"\n\n(?=\*\*(?:Predict|On paper|By hand|Pen and paper|Before you run))")
 HEADING = re.compile(r"(?m)^(#{1,6}) +(.+?)\s*$")
 
 
@@ -77,25 +78,29 @@ def slides(notebook: course.Notebook, folder: Path, said: dict[str, list[str]]) 
             continue
         if cell["cell_type"] == "markdown":
             for level, title, body in sections(course.source(cell)):
-                if level or not made or made[-1].has("code"):
+                if level or not made or made[-1].parts:
                     made.append(Slide(title or (made[-1].title if made else ""), level))
                     made[-1].notes += said.get(words_of(title), []) if level else []
                 made[-1].parts += [("prose", prose(body, folder, cell))] if body else []
         elif cell["cell_type"] == "code" and not is_for_the_reader(course.source(cell)):
-            if not made or made[-1].has("output"):
+            shown = [text for output in cell.get("outputs", []) if (text := look(output))]
+            text = code(course.source(cell), any("<img" in text for text in shown))
+            if not made or (made[-1].has("output") and (shown or "<details>" not in text)):
                 made.append(Slide(made[-1].title if made else "", 0))
-            made[-1].parts.append(("code", code(course.source(cell))))
-            made[-1].parts += [("output", shown) for output in cell.get("outputs", []) if (shown := look(output))]
+            made[-1].parts.append(("code", text))
+            made[-1].parts += [("output", text) for text in shown]
     return [slide for slide in made if slide.parts or slide.level]
 
 
 def sections(text: str) -> Iterator[tuple[int, str, str]]:
-    """The pieces of a page of Markdown: level and words of the heading, 0 where there is none, and what follows."""
+    """The pieces of a page of Markdown, cut at headings and questions: level or 0, words of the heading, the rest."""
     parts = HEADING.split(re.sub(r"(?s)```.*?```", lambda found: found[0].replace("\n#", "\n\\#"), text))
-    if parts[0].strip():
-        yield 0, "", parts[0].strip()
-    for place in range(1, len(parts), 3):
-        yield len(parts[place]), parts[place + 1], parts[place + 2].strip()
+    found = [(0, "", parts[0])] if parts[0].strip() else []
+    found += [(len(parts[place]), parts[place + 1], parts[place + 2]) for place in range(1, len(parts), 3)]
+    for level, title, body in found:
+        first, *questions = QUESTION.split(body.strip())
+        yield level, title, first.strip()
+        yield from ((0, "", question) for question in questions)
 
 
 def words_of(heading: str) -> str:
@@ -116,11 +121,13 @@ def prose(text: str, folder: Path, cell: course.Notebook) -> str:
     return str(MarkdownWithMath(renderer=renderer).render(text))
 
 
-def code(source: str) -> str:
-    """Code in colours; folded where it is long."""
+def code(source: str, pictured: bool) -> str:
+    """Code in colours; folded where it is long, above a picture sooner."""
     shown = f'<pre class="code">{highlight(source, PythonLexer(), HtmlFormatter(nowrap=True))}</pre>'
     lines = source.count("\n") + 1
-    return shown if lines < FOLDED else f"<details><summary>{lines} lines of code</summary>{shown}</details>"
+    if lines < FOLDED["picture" if pictured else "code"]:
+        return shown
+    return f"<details><summary>{lines} lines of code</summary>{shown}</details>"
 
 
 def is_for_the_reader(source: str) -> bool:

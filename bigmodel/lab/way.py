@@ -108,7 +108,11 @@ def as_html(way: list[Lesson]) -> str:
     for each in way:
         part = max(first for first in PARTS if first <= int(each.notebook.stem[:2]))
         rows[part] += card(each, here=each is place)
-    parts = [f"<p><b>{PARTS[first]}</b></p>{ROW.format(cards)}" for first, cards in rows.items() if cards]
+    parts = [
+        f'<p style="margin:1em 0 .4em"><b>{PARTS[first]}</b></p>{ROW.format(cards)}'
+        for first, cards in rows.items()
+        if cards
+    ]
     link = f'<a href="{html.escape(place.notebook.name)}"><b>{html.escape(place.title)}</b></a>'
     return f'<p style="font-size:1.15em">{html.escape(why)} {link}.</p>{"".join(parts)}'
 

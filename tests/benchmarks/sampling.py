@@ -1,4 +1,4 @@
-"""Sampling: tokens a second with a cache, beside ``generate`` of transformers with the same weights."""
+"""Sampling: tokens a second with a cache and a draft, beside ``generate`` of transformers with the same weights."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,6 +27,7 @@ class Setting:
 SETTINGS = (Setting(1), Setting(32))
 # GPT-2's own architecture (learned positions, tied, biases), so that both can have the same weights.
 MODEL = replace(PRESETS["gpt2"], vocab_size=1000, context=256, n_layer=4, n_head=4, n_embd=128)
+AHEAD = 5  # tokens that a draft model writes before the large one looks at them
 
 
 def peer_of(config: Config) -> nn.Module:
@@ -40,6 +41,17 @@ def peer_of(config: Config) -> nn.Module:
             n_head=config.n_head, n_embd=config.n_embd, initializer_range=0.2, bos_token_id=1, eos_token_id=2,
         )
     ).eval()  # fmt: skip
+
+
+def pair_of(config: Config) -> tuple[nn.Module, nn.Module]:
+    """A GPT-2 in which only the first block does anything, and its draft, which is that block: each draft is right."""
+    large, draft = peer_of(config), peer_of(replace(config, n_layer=1))
+    weights = large.state_dict()
+    draft.load_state_dict({name: weights[name] for name in draft.state_dict()})
+    for block in large.transformer.h[1:]:
+        nn.init.zeros_(block.attn.c_proj.weight)
+        nn.init.zeros_(block.mlp.c_proj.weight)
+    return large, draft
 
 
 def decoder_of(peer: nn.Module, config: Config) -> Decoder:
@@ -78,12 +90,34 @@ def without_cache(model: Decoder, ids: Tensor, length: int) -> Tensor:
     return rows[:, ids.shape[1] :]
 
 
+@torch.inference_mode()
+def with_draft(model: Decoder, draft: Decoder, ids: Tensor, length: int) -> Tensor:
+    """The same for one row, a draft model's tokens judged several in one call, as notebook 11 does: (1, length)."""
+    rows, caches = ids, (model.new_cache(1), draft.new_cache(1))
+    while rows.shape[1] < ids.shape[1] + length:
+        known, ahead = rows.shape[1], rows
+        for _ in range(AHEAD):
+            logits = draft(ahead[:, caches[1][0].length :], cache=caches[1])
+            ahead = torch.cat([ahead, logits[:, -1:].argmax(-1)], dim=1)
+        said = model(ahead[:, caches[0][0].length :], cache=caches[0])[:, -AHEAD - 1 :].argmax(-1)  # (1, AHEAD + 1)
+        agreed = int((said[0, :-1] == ahead[0, known:]).long().cumprod(0).sum())
+        rows = torch.cat([ahead[:, : known + agreed], said[:, agreed : agreed + 1]], dim=1)
+        for layer in (*caches[0], *caches[1]):
+            layer.length = min(layer.length, rows.shape[1] - 1)  # what was refused is forgotten
+    return rows[:, ids.shape[1] : ids.shape[1] + length]
+
+
 @torch.no_grad()
-def by_transformers(model: nn.Module, ids: Tensor, length: int) -> Tensor:
-    """The same, by ``generate`` of transformers with its cache: (B, length)."""
+def by_transformers(model: nn.Module, ids: Tensor, length: int, draft: nn.Module | None = None) -> Tensor:
+    """The same, by ``generate`` of transformers with its cache, and with a draft if it is given one: (B, length)."""
+    assisted = {}
+    if draft is not None:
+        settings = {"num_assistant_tokens": AHEAD, "num_assistant_tokens_schedule": "constant"}
+        draft.generation_config.update(**settings, assistant_confidence_threshold=0.0)
+        assisted = {"assistant_model": draft}
     written = model.generate(
         ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=length, min_new_tokens=length,
-        pad_token_id=0, eos_token_id=None, use_cache=True,
+        pad_token_id=0, eos_token_id=None, use_cache=True, **assisted,
     )  # fmt: skip
     return written[:, ids.shape[1] :]
 
@@ -112,10 +146,25 @@ def measure_setting(config: Config, setting: Setting, rounds: int) -> tuple[dict
         "bigmodel without cache": partial(without_cache, decoder, ids, setting.length),
         "transformers": partial(by_transformers, peer, ids, setting.length),
     }
+    if setting.batch_size == 1:
+        ways |= ways_with_a_draft(config, ids, setting.length)
     turns = measure.take_turns({name: partial(measure.seconds, way) for name, way in ways.items()}, rounds)
     tokens = setting.batch_size * setting.length
     rates = {name: [tokens / turn for turn in case] for name, case in turns.items()}
     return rates, (bytes_of_cache(decoder, setting.batch_size), bytes_of_weights(decoder))
+
+
+def ways_with_a_draft(config: Config, ids: Tensor, length: int) -> dict[str, Callable[[], Tensor]]:
+    """Speculation, ours and that of transformers, with weights of which every draft is accepted."""
+    large, small = pair_of(config)
+    model, draft = decoder_of(large, config), decoder_of(small, replace(config, n_layer=1))
+    written = with_draft(model, draft, ids, length)
+    check_equal(written, with_cache(model, ids, length), "without a draft")
+    check_equal(written, by_transformers(large, ids, length, small), "that of transformers")
+    return {
+        "bigmodel, speculation": partial(with_draft, model, draft, ids, length),
+        "transformers, assisted": partial(by_transformers, large, ids, length, small),
+    }
 
 
 def bytes_of_cache(model: Decoder, batch_size: int) -> int:
@@ -153,5 +202,9 @@ def run(folder: Path, config: Config = MODEL, settings: tuple[Setting, ...] = SE
     notes.append(
         f"Greedy, {first.length} tokens after {first.prompt}, {num_parameters(Decoder(config)):,} parameters. The "
         "tokens were compared in this run: with and without cache, and with those of transformers, all equal."
+    )
+    notes.append(
+        f"Speculation: one block of the {config.n_layer} is the draft and writes {AHEAD} tokens ahead; the other "
+        "blocks add nothing here, so that every draft is accepted: the most that there is to gain."
     )
     return Part("Sampling", ("batch", "way", "tokens/s", "bigmodel ÷ it"), tuple(rows), tuple(notes))

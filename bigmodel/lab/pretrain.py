@@ -1,0 +1,258 @@
+"""``pretrain``: a model of one's own, from a shell, in the time that it is given."""
+
+import json
+import math
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+
+from bigmodel import text
+from bigmodel import tokenizer as tokenizers
+from bigmodel.checkpoint import Checkpoint, load_run
+from bigmodel.data import windows
+from bigmodel.decoder import PRESETS, Decoder
+from bigmodel.lab.course import write
+from bigmodel.lab.plan import Clock, Plan, add_dropout, dropout_for, measured, planned, seconds_a_step
+from bigmodel.lab.quick import HurriedMuonAdamW, quick_next_token_loss
+from bigmodel.lab.watch import Unseen, Watch, guesses, say, verdict
+from bigmodel.model import BigModel, OneHot, num_parameters
+from bigmodel.optimizer import MuonAdamW
+from bigmodel.schedule import polynomial
+from bigmodel.tokenizer import Tokenizer
+from bigmodel.train import Loss, Validation, next_token_loss, train
+
+CHECKPOINT, SETTINGS_FILE = "checkpoint.pth", "settings.json"
+STOPPED = 130
+DOCUMENTATION = 2_000_000  # bytes, about
+VOCAB_SIZE = 1000
+LOOKS = 12  # at unseen text, in a training
+FEWEST = 100  # steps, of however small a text
+LEARNED_FROM = 4_000_000  # characters that are enough to learn byte pairs from
+# What decides how a pretraining goes, and what of it is planned unless it is typed.
+SETTINGS = (
+    "text", "model", "minutes", "steps", "tokenizer", "vocab_size", "context", "hidden_size", "batch_size",
+    "learning_rate", "seed",
+)  # fmt: skip
+PLANNED = ("vocab_size", "context", "batch_size", "learning_rate")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is trained on what, and how."""
+
+    model: nn.Module
+    tokenizer: Tokenizer
+    data: TensorDataset
+    unseen: Unseen
+    optimizer: Callable[..., torch.optim.Optimizer]
+    learning_rate: Callable[[int], float]
+    share: Callable[[int], float]  # of all that there is to do, how much is done after so many steps
+    steps: int
+    every: int  # steps from one look at unseen text to the next
+    batch_size: int
+    precision: str = "float32"
+    loss: Loss = next_token_loss
+
+
+def pretrain(options: Namespace, began: float) -> int:
+    """Pretrain a Decoder or a BigModel, and leave in the run the weights with which unseen text costs least.
+
+    Its minutes began when ``time.perf_counter()`` was ``began``.
+    """
+    check(options)
+    folder = options.folder or Path("runs") / (options.text.expanduser().resolve().stem if options.text else "docs")
+    plan = kept(options, folder)
+    if options.model == "decoder" and options.steps is None:
+        job = in_minutes(options, folder, plan, began)
+    else:
+        job = in_steps(options)
+    return carry_out(job, options, folder)
+
+
+def check(options: Namespace) -> None:
+    """Refuse what does not apply.
+
+    Raises:
+        ValueError: an option is of another kind of model, or two contradict each other.
+    """
+    if options.model == "decoder" and options.hidden_size:
+        raise ValueError("--hidden-size is that of a bigmodel: leave it out, or add --model bigmodel.")
+    if options.minutes and options.model == "bigmodel":
+        raise ValueError("--minutes is for a decoder, which is planned for them: give a bigmodel --steps instead.")
+    if options.minutes and options.steps:
+        raise ValueError("--minutes and --steps both say how long to train: give one of them.")
+
+
+def kept(options: Namespace, folder: Path) -> Plan | None:
+    """The plan that lies in the folder of a run, if it was begun with these settings; keep them otherwise.
+
+    Raises:
+        ValueError: a pretraining with other settings lies there.
+    """
+    path, now = folder / SETTINGS_FILE, typed(options)
+    before = json.loads(path.read_bytes()) if path.exists() and (folder / CHECKPOINT).exists() else now
+    different = [name for name in now if before.get(name) != now[name]]
+    if different:
+        raise ValueError(
+            f"{folder} holds a pretraining with {described(before, different)}, and this one has "
+            f"{described(now, different)}: give this one a folder of its own with --folder, or delete {folder}."
+        )
+    if "plan" in before:
+        return Plan(**before["plan"])
+    write(path, json.dumps(now, indent=2) + "\n")
+    return None
+
+
+def typed(options: Namespace) -> dict[str, Any]:
+    """The settings that were typed, as they are kept beside a run."""
+    path = str(options.text.expanduser().resolve()) if options.text else None
+    return {name: getattr(options, name) for name in SETTINGS} | {"text": path}
+
+
+def described(settings: dict[str, Any], names: list[str]) -> str:
+    """Settings as they are typed."""
+    words = {name: "text" if name == "text" else f"--{name.replace('_', '-')}" for name in names}
+    return ", ".join(
+        f"the usual {words[name]}" if settings.get(name) is None else f"{words[name]} {settings[name]}"
+        for name in names
+    )
+
+
+def in_minutes(options: Namespace, folder: Path, plan: Plan | None, began: float) -> Job:
+    """A Decoder that is planned for the time."""
+    minutes = options.minutes or 1
+    size = text.size(options.text) if options.text else DOCUMENTATION
+    if plan is None:
+        say("Measuring this machine")
+        chosen = {name: getattr(options, name) for name in PLANNED if getattr(options, name)}
+        plan = replace(planned(60 * minutes, size, *measured()), **chosen)
+    training, fresh = read(options, plan.at_most)
+    tokenizer = train_tokenizer(options, training, plan.vocab_size)
+    ids = torch.tensor(tokenizer.encode(training))  # (tokens,)
+    torch.manual_seed(options.seed)
+    model = plan.build(tokenizer.vocab_size)
+    step = seconds_a_step(model, plan.batch_size, plan.precision)
+    tokens = plan.batch_size * plan.context
+    if not plan.seconds:
+        enough = max(FEWEST * step, plan.epochs * len(ids) / tokens * step)
+        given = min(enough, time_left(minutes, time.perf_counter() - began))
+        plan = replace(plan, seconds=given, dropout=dropout_for(given / step * tokens / len(ids)))
+        write(folder / SETTINGS_FILE, json.dumps(typed(options) | {"plan": asdict(plan)}, indent=2) + "\n")
+    if plan.dropout:
+        add_dropout(model, plan.dropout)
+    steps = plan.seconds / step
+    read_times = steps * tokens / len(ids)
+    limit = ", and no oftener, or it would be learned by heart" if read_times > 0.9 * plan.epochs else ""
+    say(
+        f"Text: {len(training) + len(fresh):,} characters{' from all over it' if size > plan.at_most else ''}, a tenth "
+        f"of them kept aside; {tokenizer.vocab_size:,} tokens of {len(training) / len(ids):.1f} characters.\n"
+        f"Model: a Decoder of {plan.n_layer} layers of {plan.n_embd}, {num_parameters(model):,} parameters, that sees "
+        f"{plan.context} tokens.\n"
+        f"Time: {plan.seconds:.0f} seconds in {plan.precision}, about {steps:,.0f} steps of {tokens:,} tokens: "
+        f"the text {read_times:.1f} times{limit}."
+    )
+    clock = Clock(plan.seconds, plan.learning_rate, Checkpoint(folder / CHECKPOINT).history())
+    watched = min(32_768, max(2048, int(0.005 * steps * tokens)))  # a look takes 1/600 of the time
+    return Job(
+        model, tokenizer, windows(ids, plan.context), Unseen.of(fresh, tokenizer, plan.context, watched),
+        partial(HurriedMuonAdamW, blocks=model.blocks), clock.rate, lambda _: clock.share(), sys.maxsize,
+        max(1, round(steps / LOOKS)), plan.batch_size, plan.precision, quick_next_token_loss,
+    )  # fmt: skip
+
+
+def time_left(minutes: float, used: float) -> float:
+    """The seconds of training that are left of some minutes, but for what it takes to judge the result.
+
+    Raises:
+        ValueError: most of the minutes are used up.
+    """
+    left = 60 * minutes * 0.97 - used - 0.5
+    if left < 15 * minutes:
+        raise ValueError(
+            f"--minutes {minutes:g} leaves no time for training: reading and planning alone took {used:.0f} seconds. "
+            f"Give it {math.ceil(used / 15)}."
+        )
+    return left
+
+
+def in_steps(options: Namespace) -> Job:
+    """A small Decoder that sees all tokens of its context, or a BigModel that sees the last few."""
+    steps, batch_size = options.steps or 1000, options.batch_size or 32
+    training, fresh = read(options, at_most=max(20_000_000, 256 * steps * batch_size))
+    tokenizer = train_tokenizer(options, training, VOCAB_SIZE)
+    torch.manual_seed(options.seed)
+    vocab_size = tokenizer.vocab_size
+    model: nn.Module
+    optimizer: Callable[..., torch.optim.Optimizer]
+    if options.model == "decoder":
+        window, usual = options.context or 64, 0.03
+        model = decoder = Decoder(replace(PRESETS["tiny"], vocab_size=vocab_size, context=window))
+        optimizer = partial(MuonAdamW, blocks=decoder.blocks)
+    else:
+        context, window, usual = options.context or 3, 16, 0.01
+        big_model = BigModel(vocab_size * context, options.hidden_size or 256, vocab_size)
+        model = nn.Sequential(OneHot(vocab_size, context), big_model)
+        optimizer = torch.optim.AdamW
+    data = windows(tokenizer.encode(training), window)
+    say(f"Pretraining {num_parameters(model):,} parameters on {data.tensors[0].numel():,} tokens")
+    rate = partial(polynomial, T=steps, eta_0=options.learning_rate or usual, alpha=1.0)
+    return Job(
+        model, tokenizer, data, Unseen.of(fresh, tokenizer, window, 4096), optimizer, rate, lambda done: done / steps,
+        steps, max(1, min(100, steps // LOOKS)), batch_size,
+    )  # fmt: skip
+
+
+def carry_out(job: Job, options: Namespace, folder: Path) -> int:
+    """Train, watch, and say what came of it."""
+    checkpoint = Checkpoint(folder / CHECKPOINT, job.every)
+    before = checkpoint.history().validation_losses
+    watch = Watch(folder, job.tokenizer, job.unseen, job.share, before)
+    try:
+        with watch.bar:
+            history = train(
+                job.model, job.data, steps=job.steps, learning_rate=job.learning_rate, optimizer=job.optimizer,
+                batch_size=job.batch_size, clip=1.0, seed=options.seed, checkpoint=checkpoint, on_step=watch.step,
+                validation=Validation(job.unseen.watched, job.every, watch.look), precision=job.precision,
+                loss=job.loss,
+            )  # fmt: skip
+    except FloatingPointError:
+        raise ValueError(
+            "the loss is no longer a number: this --learning-rate destroys the model. Use a smaller one."
+        ) from None
+    done = len(history.losses)
+    if done not in history.validation_steps:
+        watch.look(job.model, job.unseen.watched)
+    if history.interrupted and not watch.over:
+        print(f"\nStopped at step {done}, {job.share(done):.0%} of all: the same command goes on.", file=sys.stderr)
+        return STOPPED
+    cost = job.unseen.cost(load_run(folder).model, job.unseen.judged)
+    say(verdict(cost, *guesses(job.unseen, job.data, job.tokenizer.vocab_size), watch.costs))
+    say(f'Now try:\n  python -m bigmodel generate --run {folder} --prompt "{job.unseen.opening}"')
+    return 0
+
+
+def read(options: Namespace, at_most: int) -> tuple[str, str]:
+    """About so many bytes of the text at the most: those to train on, and the tenth that is kept aside."""
+    say(f"Reading {options.text or 'the Python documentation'}")
+    whole = text.load(options.text, at_most) if options.text else text.python_docs()
+    return text.split(whole, seed=options.seed)
+
+
+def train_tokenizer(options: Namespace, training: str, at_most: int) -> Tokenizer:
+    """Train the tokenizer that was asked for; without a size, as many tokens as the text gives, up to ``at_most``."""
+    if options.tokenizer == "bpe":
+        if options.vocab_size is not None:
+            return tokenizers.BytePairTokenizer.train(training, options.vocab_size)
+        pieces = tokenizers.count_pieces(training[:LEARNED_FROM], tokenizers.CHUNKS)
+        return tokenizers.BytePairTokenizer(tokenizers.learn_merges(pieces, at_most - tokenizers.SMALLEST))
+    other = {"characters": tokenizers.CharacterTokenizer, "words": tokenizers.WordTokenizer}[options.tokenizer]
+    return other.train(training, options.vocab_size or min(at_most, other.train(training).vocab_size))
