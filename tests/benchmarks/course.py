@@ -6,7 +6,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+from nbformat.v4 import new_code_cell
 
 from benchmarks import measure
 from benchmarks.measure import Part
@@ -17,6 +20,16 @@ FIRST_TEXT = (
     ("pretrain", "--folder", "run"),
     ("generate", "--run", "run", "--prompt", "The function", "--length", "100"),
 )
+
+
+# In a notebook's last cell; macOS counts bytes, others kibibytes, and Windows has no such count.
+PEAK = """\
+try:
+    import resource, sys
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (2**20 if sys.platform == "darwin" else 2**10))
+except ImportError:
+    print(0)
+"""
 
 
 def code_of(path: Path) -> str:
@@ -48,16 +61,29 @@ def python_seconds(arguments: Sequence[str], folder: Path) -> float:
     )
 
 
-def notebook_row(path: Path, folder: Path) -> tuple[str, float, float, str]:
-    """The name of a notebook, its seconds, those of its imports alone, and what it imports for nothing."""
-    code = code_of(path)
+@dataclass(frozen=True)
+class Row:
+    """What one notebook took; ``imports`` are the seconds of its imports alone, ``unused`` those for nothing."""
+
+    name: str
+    seconds: float
+    imports: float
+    mebibytes: int  # the most memory that its kernel ever held
+    unused: str
+
+
+def measure_notebook(path: Path, folder: Path) -> Row:
+    """Execute a notebook in a folder, with one more cell at its end that asks how much memory it took."""
+    code, notebook = code_of(path), course.load_notebook(path)
     imports = python_seconds(["-c", imports_of(code)], folder)
+    notebook["cells"].append(new_code_cell(PEAK))
     start = time.perf_counter()
-    _, failure = execution.execute(course.load_notebook(path), folder, execution.kernel_environment())
+    executed, failure = execution.execute(notebook, folder, execution.kernel_environment())
     seconds = time.perf_counter() - start
     if failure:
         raise ValueError(f"{path.stem}: {failure}")
-    return path.stem, seconds, imports, ", ".join(unused_imports(code)) or "nothing"
+    (said,) = executed["cells"][-1]["outputs"]
+    return Row(path.stem, seconds, imports, int("".join(said["text"])), ", ".join(unused_imports(code)) or "nothing")
 
 
 def run(
@@ -66,25 +92,21 @@ def run(
     """Execute the notebooks one at a time, in order and in one folder; then pretrain from nothing and write."""
     paths = course.originals() if notebooks is None else notebooks
     with tempfile.TemporaryDirectory() as place:
-        found = [notebook_row(path, Path(place)) for path in paths]
+        found = [measure_notebook(path, Path(place)) for path in paths]
         writing = [python_seconds(["-m", "bigmodel", *words], Path(place)) for words in first_text]
-    rows = [(name, f"{whole:.1f}", f"{imports:.1f}", unused) for name, whole, imports, unused in found]
-    rows.append(("all notebooks", f"{sum(whole for _, whole, _, _ in found):.1f}", "", ""))
+    rows = [(row.name, f"{row.seconds:.1f}", f"{row.imports:.1f}", f"{row.mebibytes:,}", row.unused) for row in found]
+    rows.append(("all notebooks", f"{sum(row.seconds for row in found):.1f}", "", "", ""))
     for words, seconds in zip(first_text, writing, strict=True):
-        rows.append((f"python -m bigmodel {words[0]}", f"{seconds:.1f}", "", ""))
-    rows.append(("first text of a model of one's own", f"{sum(writing):.1f}", "", ""))
+        rows.append((f"python -m bigmodel {words[0]}", f"{seconds:.1f}", "", "", ""))
+    rows.append(("first text of a model of one's own", f"{sum(writing):.1f}", "", "", ""))
     ax = plot.axes("Seconds of each notebook", "seconds", "", height=1 + 0.3 * len(found))
-    ax.barh([name for name, *_ in found], [whole for _, whole, _, _ in found], color=plot.BLUE, label="whole")
-    ax.barh(
-        [name for name, *_ in found],
-        [imports for _, _, imports, _ in found],
-        color=plot.GREY,
-        label="imports",
-    )
+    names = [row.name for row in found]
+    ax.barh(names, [row.seconds for row in found], color=plot.BLUE, label="whole")
+    ax.barh(names, [row.imports for row in found], color=plot.GREY, label="imports")
     ax.invert_yaxis()
     ax.legend()
     measure.save(ax, "course", folder)
-    header = ("what", "seconds", "of which imports", "imported for nothing")
+    header = ("what", "seconds", "of which imports", "most memory, MiB", "imported for nothing")
     return Part("The course", header, tuple(rows), NOTES)
 
 
