@@ -62,11 +62,10 @@ def isolates() -> bool:
 def shut_off(limits: Limits, hidden: Path | None = None) -> list[str]:
     """The words before a command that shut it off; ``hidden`` is empty inside, wherever it lies."""
     words = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    words += ["--size", str(limits.files), "--tmpfs", "/tmp"]  # first, for this checkout may lie in it
     for path in (*SYSTEM, *python_folders(), str(ROOT / "bigmodel")):
         words += ["--ro-bind-try", path, path]
-    words += ["--proc", "/proc", "--dev", "/dev"]
-    for folder in ("/dev/shm", "/tmp"):
-        words += ["--size", str(limits.files), "--tmpfs", folder]
+    words += ["--proc", "/proc", "--dev", "/dev", "--size", str(limits.files), "--tmpfs", "/dev/shm"]
     if hidden is not None and any(hidden.is_relative_to(path) for path in (*SYSTEM, *python_folders())):
         words += ["--tmpfs", str(hidden)]
     return [*words, "--dir", INSIDE, "--remount-ro", "/", "--remount-ro", "/dev", "--chdir", INSIDE, "--"]
