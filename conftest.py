@@ -33,7 +33,7 @@ import pytest  # noqa: E402
 import tolerance  # noqa: E402, F401  # decimals to one unit of the last digit
 from hypothesis import settings  # noqa: E402
 
-settings.register_profile("bigmodel", deadline=None, derandomize=True)
+settings.register_profile("bigmodel", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("bigmodel")
 
 
