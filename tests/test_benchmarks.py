@@ -38,7 +38,7 @@ def test_a_spread_is_the_median_between_its_quartiles():
 
 
 def test_the_floor_is_measured_from_above(tmp_path):
-    part = floor.run(tmp_path, steps=2, stories=4)
+    part = floor.run(tmp_path, steps=2, stories=4, written=2)
     assert part.rows[-1][0] == "float32"
     for row in part.rows:
         assert float(row[4].partition("%")[0]) > 100  # after two steps, far above it
@@ -82,7 +82,7 @@ def test_each_recipe_of_the_chain_changes_one_thing_and_the_last_is_ours():
 
 
 def test_each_ingredient_has_a_row_and_about_the_same_seconds(tmp_path):
-    part = ingredients.run(tmp_path, {"foxes": lambda: FOXES}, seconds=0.01, slices=2)
+    part = ingredients.run(tmp_path, {"foxes": lambda: FOXES}, seconds=0.01, slices=1, tried=1)
     assert [row[1] for row in part.rows] == list(ingredients.chain(20, "float32"))
     assert pictures(tmp_path) == {"ingredients_foxes"}
 
