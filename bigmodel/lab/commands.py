@@ -132,11 +132,9 @@ def grade(options: Namespace) -> None:
             raise ValueError(f"{warning}. To run it all the same: --trust.")
         if input(f"{warning[0].upper()}{warning[1:]}. Run it all the same? yes or no: ").strip().lower() != "yes":
             return
-    limits = isolation.Limits(seconds=options.seconds, memory=int(options.gigabytes * 2**30))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    at_once = min(4, cores)
     start = time.monotonic()
-    graded = grade.judge_all(found, options.folder.resolve(), limits, shut, at_once)
+    graded = grade.judge_all(found, options.folder.resolve(), options.seconds, shut, min(4, cores))
     course.write(options.to / "grades.csv", grade.as_csv(graded))
     course.write(options.to / "grades.html", grade.as_page(graded, ignored, options.folder.resolve().name, shut))
     for line in ignored:

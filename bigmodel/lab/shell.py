@@ -197,8 +197,7 @@ def add_teachers_commands(command: Callable[..., Parser]) -> None:
     ).add_argument  # fmt: skip
     grade("folder", type=Path, help="a folder a student, or files with their names, as 03_ada.ipynb")
     grade("--to", type=Path, default=Path("grades"), metavar="FOLDER", help="for both (default: %(default)s)")
-    grade("--seconds", type=COUNT, default=120, help="a notebook may take (default: %(default)s)")
-    grade("--gigabytes", type=POSITIVE, default=2.0, help="of memory it may take (default: %(default)s)")
+    grade("--seconds", type=COUNT, default=40, help="that an exercise may take (default: %(default)s)")
     grade("--trust", action="store_true", help="start even where nothing shuts the students' code off")
 
     edition = command(
