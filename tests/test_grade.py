@@ -124,7 +124,7 @@ def marks(graded):
 def judged(folder, shut, monkeypatch):
     monkeypatch.setattr(grade, "MEMORY", 2**30)
     found, ignored = grade.find_notebooks(folder)
-    return grade.judge_all(found, folder.resolve(), 12, shut, 2), ignored
+    return grade.judge_all(found, folder.resolve(), 12, shut), ignored
 
 
 isolated = pytest.mark.skipif(not isolation.isolates(), reason="nothing here shuts a program off (bubblewrap does)")

@@ -6,6 +6,7 @@ Each notebook is judged by `bigmodel.lab.grade_one` in a process of its own, shu
 import csv
 import io
 import json
+import os
 import re
 import time
 from collections import Counter
@@ -120,9 +121,9 @@ def asked_in(original: Path) -> list[str]:
     return [each.exercise for each in Original(course.load_notebook(original)).asked]
 
 
-def judge_all(found: list[Graded], folder: Path, seconds: int, shut: bool, at_once: int) -> list[Graded]:
+def judge_all(found: list[Graded], folder: Path, seconds: int, shut: bool) -> list[Graded]:
     """Judge notebooks, some at a time, and say of each when it is done."""
-    with ThreadPoolExecutor(at_once) as pool:
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         return list(pool.map(partial(judge, folder=folder, seconds=seconds, shut=shut), found))
 
 
