@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from bigmodel.check.engine import Function, exercise
-from bigmodel.check.values import listed
+from bigmodel.check.translation import named
+from bigmodel.check.values import differing, listed, plain, written
 
 
 def seeded(*shape: int, seed: int = 0) -> Tensor:
@@ -45,17 +46,6 @@ def seeded(*shape: int, seed: int = 0) -> Tensor:
 )
 def least_seconds(weights: int, rows: int, flops_a_second: float, bytes_a_second: float) -> float:
     return max(2 * weights * rows / flops_a_second, 4 * weights / bytes_a_second)
-
-
-def named(*names: str) -> Function:
-    """A way to use an answer that returns several things: each under its name."""
-    def use(answer: Function, *arguments: Any) -> dict[str, Any]:
-        found = answer(*arguments)
-        if not isinstance(found, (list, tuple, Tensor)) or len(found) != len(names):
-            raise ValueError(f"{len(names)} things are asked for: {listed(names)}")
-        return dict(zip(names, found, strict=True))
-
-    return use
 
 
 def head(
@@ -226,6 +216,17 @@ def scaled(numbers: Tensor) -> Tensor:
     return numbers / numbers.sum()
 
 
+def summing(*names: str) -> Function:
+    """How a distribution differs from the right one, for arguments of these names: what it sums to is said, too."""
+    def shown(value: Any, expected: Any, *arguments: Any) -> str:
+        given = listed([f"{name} = {written(each)}" for name, each in zip(names, arguments, strict=True)])
+        total = float(plain(value).sum())
+        odd = f", and yours sum to {written(total, 3)}, not to 1" if abs(total - 1) > 1e-3 else ""
+        return differing(value, expected, f"for {given} ") + odd
+
+    return shown
+
+
 @exercise(
     hints=(
         "How often does each token come, if a draft is accepted as often as it may be? What is still missing to p?",
@@ -234,9 +235,9 @@ def scaled(numbers: Tensor) -> Tensor:
     ),
     why="Only what the draft says too seldom is made up for. That is what keeps the text the large model's own.",
     cases=[(P4, Q4), (P, Q), (Q4, P4)],
+    shown=summing("p", "q"),
     wrong={
         "that is p itself. Tokens that the draft says often would come too often": lambda p, q: p,
-        "it does not sum to 1: divide by its sum": lambda p, q: (p - q).clamp(min=0),
         "that counts where q is larger, too: only what p has more": lambda p, q: scaled((p - q).abs()),
         "that is what q has more: p − q, not q − p": lambda p, q: scaled((q - p).clamp(min=0)),
         "that is p where it is larger; take off q, which has come already": lambda p, q: scaled(p * (p > q)),
@@ -246,6 +247,7 @@ def scaled(numbers: Tensor) -> Tensor:
         "no softmax: what p has more is divided by its sum, so that 0 stays 0":
             lambda p, q: (p - q).clamp(min=0).softmax(-1),
     },
+    refused=[lambda p, q: (p - q).clamp(min=0)],
 )
 def residual(p: Tensor, q: Tensor) -> Tensor:
     left = (p - q).clamp(min=0)
@@ -299,6 +301,12 @@ def verified(
     return [*new, draw(p[-1], chances[-1])]
 
 
+def by_parts(answer: Function, p: Tensor, q: Tensor, drafted: list[int], chances: list[float]) -> dict[str, Any]:
+    """What a round brings, so that it is seen whether the judging went wrong or the drawing."""
+    *stay, last = answer(p, q, drafted, chances)
+    return {"the number of new tokens": len(stay) + 1, "what stays of the draft": stay, "the token that is drawn": last}
+
+
 def dropped(p: Tensor, q: Tensor, drafted: list[int], chances: list[float]) -> list[int]:
     new = verified(p, q, drafted, chances)
     return new if len(new) > len(drafted) else new[:-1]
@@ -326,6 +334,7 @@ QS = torch.stack([Q4, torch.tensor([0.2, 0.2, 0.3, 0.3])])
         (PS.flip(1), QS, [0, 3], [0.3, 0.1, 0.8]),
         (PS.flip(1)[:2], QS[:1].flip(1), [2], [0.25, 0.9]),
     ],
+    drive=by_parts,
     given=lambda p, q, drafted, chances: f"for drafted = {drafted} and chances = {chances}",
     wrong={
         "what is refused is drawn anew from p: that changes the distribution. From the residual":

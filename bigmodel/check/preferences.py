@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bigmodel.check.engine import Function, exercise
-from bigmodel.check.fast_decoding import named
+from bigmodel.check.fast_decoding import summing
+from bigmodel.check.translation import named
 from bigmodel.check.values import written
 
 
@@ -51,8 +52,10 @@ def trained(**places: int) -> Function:
         (row(0.1, 0.2, 0.3, 0.4), row(1.0, -1.0, 0.5, 2.0), 0.5),
         (row(0.25, 0.75), row(2.0, 0.0), 4.0),
     ],
+    shown=summing("reference", "rewards", "beta"),
     wrong={
-        "the weights are right, but they do not sum to 1: divide by their sum": lambda p, r, b: p * (r / b).exp(),
+        "the exponential is missing: the reward lifts by the factor e^(reward / beta)":
+            lambda p, r, b: to_one(p * (r / b)),
         "the rewards were multiplied by beta: a large beta keeps close to the reference, so divide by it":
             lambda p, r, b: to_one(p * (r * b).exp()),
         "the reference is missing: what it never writes stays rare, however good":
@@ -70,7 +73,7 @@ def trained(**places: int) -> Function:
         lambda p, r, b: torch.softmax(p.log() + r / b, 0),
         lambda p, r, b: to_one(torch.tensor([math.exp(y / b) for y in r.tolist()]) * p).tolist(),
     ],
-    refused=[lambda p, r, b: to_one(p * (1 + r / b)), lambda p, r, b: to_one(p * 2 ** (r / b))],
+    refused=[lambda p, r, b: p * (r / b).exp(), lambda p, r, b: to_one(p * 2 ** (r / b))],
 )
 def optimum(reference: Tensor, rewards: Tensor, beta: float) -> Tensor:
     weights = reference * (rewards / beta).exp()
@@ -355,6 +358,7 @@ right_best = by_levels(lambda p, up, under, n: p / (up - under) * (up**n - under
         (row(0.4, 0.6), row(0.0, 2.0), 5),
     ],
     tolerance=1e-4,
+    shown=summing("reference", "rewards", "n"),
     wrong={
         "that is the probability that all n have at most this reward: subtract that all n have less":
             by_levels(lambda p, up, under, n: p / (up - under) * up**n),

@@ -10,11 +10,24 @@ from torch import Tensor
 from bigmodel import translator
 from bigmodel.attention import causal_mask, cos_sin
 from bigmodel.check.building import building
-from bigmodel.check.engine import exercise
+from bigmodel.check.engine import Function, exercise
 from bigmodel.check.transformer import around, made, random, small
+from bigmodel.check.values import listed
 from bigmodel.decoder import Config
 
 Joint = Mapping[tuple[str, str], float]  # (source, target) → the probability that both come together
+
+
+def named(*names: str) -> Function:
+    """A way to use an answer that returns several things: each under its name."""
+
+    def use(answer: Function, *arguments: Any) -> dict[str, Any]:
+        found = answer(*arguments)
+        if not isinstance(found, (list, tuple, Tensor)) or len(found) != len(names):
+            raise ValueError(f"{len(names)} things are asked for: {listed(names)}")
+        return dict(zip(names, found, strict=True))
+
+    return use
 
 
 # One mistake, one line or two.
@@ -27,6 +40,7 @@ Joint = Mapping[tuple[str, str], float]  # (source, target) → the probability 
     ),
     why="At every position the decoder sees the true tokens before it, and is asked for the next: all in one pass.",
     cases=[([7, 5, 9], 1, 2), ([4, 4], 0, 3), ([8], 6, 1), ([], 1, 2)],
+    drive=named("the input", "the targets"),
     wrong={
         "end is missing in the targets, so that it never learns to stop":
             lambda ids, start, end: ([start, *ids], ids),
