@@ -29,6 +29,7 @@ WORDS = {
     "zh": {"contents": "目录", "solution": "参考答案"},
 }
 TEMPLATES = Path(__file__).with_name("templates")
+MARK = re.compile("<!--(prose|code|output)-->")
 HEADING = re.compile(r'<h([1-6]) data-title="">(.*?)</h\1>', re.DOTALL)
 TITLE = re.compile(r"^#+ +(.+)$", re.MULTILINE)
 # Which argument of a drawing function is the picture's title.
@@ -68,7 +69,7 @@ def colours() -> str:
 
 def sections(notebook: Notebook, folder: Path, language: str = "en") -> list[Section]:
     """The sections of a notebook, in their order; what stands before the first heading has an empty title."""
-    return divided(body(notebook, folder, language))
+    return divided(MARK.sub("", body(notebook, folder, language)))
 
 
 def body(notebook: Notebook, folder: Path, language: str = "en") -> str:

@@ -17,7 +17,6 @@ from bigmodel.lab.exercises import check_of
 
 PLANS = ROOT / "site" / "teaching"
 FOLDED = {"code": 12, "picture": 6}  # lines from which on code is folded, alone and above a picture
-MARK = re.compile("<!--(prose|code|output)-->")
 BEGINS = re.compile(r'(?=<h[1-6] data-title="">|<p><strong>(?:Predict|On paper|By hand|Pen and paper|Before you run))')
 
 
@@ -52,7 +51,7 @@ def write_slides(original: Path, to: Path) -> int:
 def slides(notebook: course.Notebook, folder: Path, said: dict[str, list[str]]) -> list[Slide]:
     """The slides of a notebook; ``said`` is what to say under a heading."""
     cells = [cell for cell in notebook["cells"] if not is_for_the_reader(cell)]
-    _, *marked = MARK.split(page.body(notebook | {"cells": cells}, folder))
+    _, *marked = page.MARK.split(page.body(notebook | {"cells": cells}, folder))
     made = [Slide("", 0)]
     for (kind, text), (next_kind, after) in pairwise([*zip(marked[::2], marked[1::2], strict=True), ("", "")]):
         if kind == "prose":
