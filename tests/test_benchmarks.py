@@ -12,7 +12,7 @@ from benchmarks import course, floor, ingredients, loss, measure, minutes, sampl
 from nbformat.v4 import new_code_cell, new_notebook, writes
 
 from bigmodel.decoder import Decoder
-from bigmodel.lab import commands, environment
+from bigmodel.lab import environment
 
 FOXES = "\n\n".join(f"The fox number {number} counted {number * 7} boats, 狐狸" for number in range(120))
 TINY = training.Shape(n_layer=1, n_head=2, n_embd=8, batch_size=2, length=8, vocab_size=20)
@@ -184,7 +184,7 @@ def test_notebooks_are_executed_one_after_the_other_in_one_folder(tmp_path):
 
 def test_the_command_knows_the_parts_and_pytest_collects_none():
     files = {path.name for path in (environment.ROOT / "tests" / "benchmarks").rglob("*")}
-    assert {f"{part}.py" for part in commands.BENCHMARKS} <= files
+    assert {f"{part}.py" for part in benchmarks.BENCHMARKS} <= files
     assert not [name for name in files if re.fullmatch(r"test_.*|.*_test\.py|.*\.ipynb|conftest\.py", name)]
 
 

@@ -8,15 +8,17 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bigmodel.lab.commands import BENCHMARKS
+BENCHMARKS = ("loss", "minutes", "ingredients", "floor", "training", "sampling", "tokenizer", "course", "scaling")
 
 
 def main(arguments: Sequence[str]) -> None:
     """Measure the parts that the words name, or all."""
     words = argparse.ArgumentParser(prog="python -m bigmodel bench")
-    words.add_argument("parts", nargs="*")
-    words.add_argument("--folder", type=Path, required=True)
+    words.add_argument("parts", nargs="*", metavar="part")
+    words.add_argument("--folder", type=Path, default=Path("runs/bench"))
     options = words.parse_args(arguments)
+    for part in set(options.parts) - set(BENCHMARKS):
+        words.error(f"{part!r} is not one of: {', '.join(BENCHMARKS)}")
     import matplotlib
 
     from benchmarks import measure
