@@ -5,6 +5,7 @@ import runpy
 import signal
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -33,7 +34,7 @@ import pytest  # noqa: E402
 import tolerance  # noqa: E402, F401  # decimals to one unit of the last digit
 from hypothesis import settings  # noqa: E402
 
-settings.register_profile("bigmodel", deadline=None, derandomize=True)
+settings.register_profile("bigmodel", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("bigmodel")
 
 
@@ -56,3 +57,24 @@ nbval.plugin.RunningKernel = PrivateKernel
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Block the network in this process; the processes that it starts block it themselves."""
     runpy.run_path(str(BLOCKED / "sitecustomize.py"))
+
+
+# After the notebooks; CONTRIBUTING.md says how long they take.
+LONG = ("check", "grade", "browser", "quality", "book", "commands", "elsewhere", "train", "benchmarks", "environment")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Notebooks first, then the files of tests that take long: no worker ends with a long one while another waits."""
+    order = {f"test_{name}.py": place for place, name in enumerate(LONG, 1)}
+    items.sort(key=lambda item: 0 if item.path.suffix == ".ipynb" else order.get(item.path.name, len(order) + 1))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in which files the time was spent, where there are several."""
+    seconds: Counter[str] = Counter()
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        seconds[getattr(report, "nodeid", "").partition("::")[0]] += getattr(report, "duration", 0)
+    if len(seconds) > 10:
+        terminalreporter.section(f"slowest files, of {sum(seconds.values()):.0f} s in all")
+        for name, spent in seconds.most_common(20):
+            terminalreporter.line(f"{spent:6.1f} s  {name}")

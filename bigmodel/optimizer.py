@@ -60,27 +60,47 @@ class MuonAdamW(torch.optim.Optimizer):
 
         train(decoder, data, optimizer=partial(MuonAdamW, blocks=decoder.blocks), learning_rate=0.02, steps=500)
 
+    Args:
+        parameters: those of the model.
+        lr: the learning rate.
+        blocks: the parts of the model whose matrices Muon changes.
+        momentum: Muon's; a training of a few hundred steps wants a shorter memory.
+        factor: what AdamW's rate is, of Muon's.
+
     Raises:
         ValueError: none of the parameters is a matrix of the blocks.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], lr: float, blocks: Iterable[nn.Module]) -> None:
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        lr: float,
+        blocks: Iterable[nn.Module],
+        momentum: float = 0.95,
+        factor: float = 1.0,
+    ) -> None:
         parameters = list(parameters)
         inside = {id(parameter) for block in blocks for parameter in block.parameters() if parameter.ndim == 2}
         matrices = [parameter for parameter in parameters if id(parameter) in inside]
         others = [parameter for parameter in parameters if id(parameter) not in inside]
         if not matrices:
             raise ValueError("no matrix of the blocks is among the parameters: give the model's own blocks.")
-        super().__init__(parameters, {"lr": lr, "betas": (0.9, 0.95)})
-        self.parts: list[torch.optim.Optimizer] = [Muon(matrices, lr)]
+        super().__init__(parameters, {"lr": lr, "betas": (0.9, 0.95), "momentum": momentum, "factor": factor})
+        self.parts: list[torch.optim.Optimizer] = [Muon(matrices, lr, momentum)]
         if others:
             self.parts.append(torch.optim.AdamW(others, lr, betas=(0.9, 0.95), weight_decay=0.0, fused=True))
         self.param_groups = [group for part in self.parts for group in part.param_groups]
 
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Change every parameter that has a gradient."""
-        for part in self.parts:
-            part.step()
+        muon, *others = self.parts
+        muon.step()
+        for adamw in others:
+            (group,) = adamw.param_groups
+            lr = group["lr"]
+            group["lr"] = self.defaults["factor"] * lr
+            adamw.step()
+            group["lr"] = lr
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of both parts, as ``load_state_dict`` reads it."""

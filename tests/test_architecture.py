@@ -113,6 +113,11 @@ def names_in(tree: ast.AST) -> set[str]:
     return found
 
 
+@cache
+def names_of(path: Path) -> set[str]:
+    return names_in(tree_of(path))
+
+
 def names_in_notebooks() -> set[str]:
     cells = [cell for path in course.originals() for cell in course.load_notebook(path)["cells"]]
     return set().union(*(names_in(ast.parse(course.source(c))) for c in cells if c["cell_type"] == "code"))
@@ -133,10 +138,10 @@ def test_each_public_name_is_used_by_a_notebook_or_by_another_module():
         if part(path) == "lab":
             continue
         # __init__ only passes names on
-        others = [names_in(tree_of(other)) for other in SOURCES if other != path and other.name != "__init__.py"]
+        others = [names_of(other) for other in SOURCES if other != path and other.name != "__init__.py"]
         used = notebooks.union(names_in_signatures(path), *others)
         if part(path) == "check":  # a page of graders, whose helpers are its own
-            used |= names_in(tree_of(path))
+            used |= names_of(path)
         defined = [node for node in tree_of(path).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
         names = {node.name for node in defined if not node.name.startswith("_") and node.name not in used}
         unused |= {f"{path.relative_to(PACKAGE).with_suffix('').as_posix()}.{name}" for name in names}

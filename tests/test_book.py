@@ -138,22 +138,6 @@ def test_links_to_what_is_not_in_the_book_lead_to_github_or_are_none(tmp_path, l
     assert book.mend_links(f"see {link}.", path, tmp_path, None) == f"see {without}."
 
 
-@pytest.mark.parametrize(
-    ("address", "name"),
-    [
-        ("https://github.com/ada/course.git", "ada/course"),
-        ("git@github.com:ada/course", "ada/course"),
-        ("https://example.org/ada/course.git", None),
-        (None, None),
-    ],
-)
-def test_the_repository_is_that_of_the_clone(tmp_path, address, name):
-    subprocess.run(["git", "init", "-q", tmp_path], check=True)
-    if address:
-        subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", address], check=True)
-    assert book.repository_of(tmp_path) == name
-
-
 def test_without_its_configuration_there_is_no_book(tmp_path, monkeypatch):
     monkeypatch.setattr(book, "SITE", tmp_path / "site")
     with pytest.raises(ValueError, match="clone the whole repository"):

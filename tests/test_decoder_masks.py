@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from bigmodel.attention import causal_mask
 from bigmodel.decoder import Config, Decoder
 
 V = 13
@@ -73,22 +72,6 @@ def test_another_token_moves_no_earlier_logit_and_its_own(decoder, ids, data):
     assert (before[:, j] != after[:, j]).any(-1).all()
 
 
-@MANY
-@given(decoders(), texts(), st.data())
-def test_a_text_is_read_alike_however_it_goes_on(decoder, ids, data):
-    t = data.draw(st.integers(1, ids.shape[1]))
-    assert close(decoder(ids[:, :t]), decoder(ids)[:, :t])
-
-
-def test_the_past_does_move_the_logits():
-    decoder = drawn(Config(V, context=16, n_layer=1, n_head=2, n_embd=8), seed=0)
-    ids = torch.arange(6)[None]
-    before = decoder(ids)
-    for j in range(6):
-        where = torch.arange(6)[None] == j
-        assert (before != decoder(another(ids, where, 1)))[0, j:].any(-1).all()
-
-
 # Padding
 
 
@@ -120,42 +103,6 @@ def test_a_padded_text_is_read_as_if_alone(decoder, told_ids_padding):
     logits = decoder(ids, padding=padding)
     for row, text in enumerate(told):
         assert close(logits[row, ~padding[row]], decoder(text[None])[0])
-
-
-@MANY
-@given(decoders(), rows_of_texts(), st.integers(1, V - 1))
-def test_other_ids_in_the_padding_move_nothing_real(decoder, told_ids_padding, shift):
-    _, ids, padding = told_ids_padding
-    before = decoder(ids, padding=padding)
-    after = decoder(another(ids, padding, shift), padding=padding)
-    assert torch.equal(before[~padding], after[~padding])
-
-
-@MANY
-@given(decoders(), rows_of_texts())
-def test_no_padding_is_as_none_said(decoder, told_ids_padding):
-    _, ids, padding = told_ids_padding
-    assert close(decoder(ids, padding=torch.zeros_like(padding)), decoder(ids))
-
-
-@pytest.mark.parametrize("position", ["rotary", "learned"])
-def test_padding_on_the_left_that_is_not_said_does_move_the_logits(position):
-    decoder = drawn(Config(V, context=16, n_layer=2, n_head=2, n_embd=8, position=position), seed=0)
-    text = torch.tensor([3, 1, 4, 1, 5])
-    ids, padding = laid_out([text], width=9, left=[4])
-    alone = decoder(text[None])[0]
-    assert not close(decoder(ids)[0, 4:], alone)
-    assert close(decoder(ids, padding=padding)[0, 4:], alone)
-
-
-def test_learned_positions_on_the_left_need_more_than_the_mask():
-    decoder = drawn(Config(V, context=16, n_layer=1, n_head=2, n_embd=8, position="learned"), seed=0)
-    text = torch.tensor([3, 1, 4, 1, 5])
-    ids, padding = laid_out([text], width=9, left=[4])
-    mask = causal_mask(9) & ~padding[:, None, None, :] | torch.eye(9, dtype=torch.bool)
-    x = decoder.embedding(ids) + decoder.position_embedding(torch.arange(9))
-    masked_only = decoder.unembedding(decoder.norm(decoder.blocks[0](x, mask, None)))
-    assert not close(masked_only[0, 4:], decoder(text[None])[0])
 
 
 @MANY
@@ -223,16 +170,6 @@ def test_with_a_cache_and_padding_a_text_is_read_as_if_alone(decoder, told_ids_p
     assert logits.isfinite().all()
     for row, text in enumerate(told):
         assert close(logits[row, ~padding[row]], decoder(text[None])[0].detach())
-
-
-@MANY
-@given(decoders(), texts(), st.data())
-def test_what_comes_later_moves_nothing_that_the_cache_gave(decoder, ids, data):
-    t = data.draw(st.integers(1, ids.shape[1]))
-    later = torch.arange(ids.shape[1]).expand_as(ids) >= t
-    ends = sorted({t, ids.shape[1]})
-    before, after = (in_pieces(decoder, some, ends) for some in (ids, another(ids, later, 1)))
-    assert torch.equal(before[:, :t], after[:, :t])
 
 
 # What is refused

@@ -95,16 +95,6 @@ def test_a_folder_that_cannot_be_written_is_named(server, cache):
         download(server.url, SHA256)
 
 
-def test_a_full_disk_is_named(server, cache, monkeypatch):
-    def full(*arguments: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(pooch.HTTPDownloader, "__call__", full)
-    with pytest.raises(OSError, match=r"\(No space left on device\): make room there"):
-        download(server.url, SHA256)
-    assert list(cache.iterdir()) == []
-
-
 def test_a_corpus_is_its_documents_parted_by_blank_lines(server, cache, monkeypatch):
     monkeypatch.setitem(text.CORPORA, "two", text.Corpus(server.url, SHA256, "<|endoftext|>"))
     assert text.corpus("two").startswith("Tom ran.\n\nMia hid.Tom ran.\n\n")

@@ -41,31 +41,6 @@ def test_resampling_from_p_draws_another():
     torch.testing.assert_close(wrong, torch.tensor([0.14, 0.42, 0.44]))
 
 
-def test_rounds_draw_the_large_models_texts():
-    generator = torch.Generator().manual_seed(0)
-    large = torch.tensor([[0.2, 0.5, 0.3], [0.1, 0.3, 0.6], [0.7, 0.2, 0.1]])  # of the next token, by the last
-    small = torch.tensor([[0.5, 0.3, 0.2], [0.4, 0.3, 0.3], [0.3, 0.3, 0.4]])
-    texts, k = 12_000, 2
-    counts = torch.zeros(3, 3, 3)
-    for chances in torch.rand(texts, 3, 2 * k + 1, generator=generator).tolist():
-        ids = [0]
-        while len(ids) < 4:
-            mine = chances[len(ids) - 1]
-            drafted: list[int] = []
-            for chance in mine[:k]:
-                drafted.append(check.draw(small[(ids + drafted)[-1]], chance))
-            before = torch.tensor([ids[-1], *drafted])
-            ids += check.verify.right(large[before], small[before[:-1]], drafted, mine[k:])
-        counts[ids[1], ids[2], ids[3]] += 1
-    expected = texts * large[0][:, None, None] * large[:, :, None] * large[None]
-    chi_square = ((counts - expected) ** 2 / expected).sum().item()
-    assert chi_square < 54.1  # of 26 degrees of freedom, passed by 999 of 1000
-
-
-def test_acceptance_is_one_minus_the_total_variation_distance():
-    assert check.acceptance.right(P, Q).item() == pytest.approx(1 - (P - Q).abs().sum().item() / 2)
-
-
 def test_the_readers_cache_serves_the_decoder_as_the_packages_does(model):
     ids = torch.randint(0, 30, (2, 9), generator=torch.Generator().manual_seed(0))
     whole = model(ids)

@@ -185,7 +185,6 @@ WRAPPED = {
     "compiled": lambda decoder: torch.compile(decoder, backend="eager"),
     "wrapped": Wrapper,
     "in a Sequential": nn.Sequential,
-    "compiled in a Sequential": lambda decoder: nn.Sequential(torch.compile(decoder, backend="eager")),
     "a Sequential, compiled": lambda decoder: torch.compile(nn.Sequential(decoder), backend="eager"),
 }
 

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import os
 import sys
 from pathlib import Path
@@ -12,10 +11,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from bigmodel.lab import course, environment, grade, isolation, shell
-from bigmodel.lab.grade_one import Original, hand_in, needed
-from bigmodel.lab.isolation import Limits
+from bigmodel.lab.exercises import Original
 
-LIMITS = Limits(seconds=90, silence=6, memory=2**30)
 RIGHT = "def product(A, B):\n    return A @ B"
 CENTRE = "def middle(x):\n    return x - row_means(x)"
 
@@ -50,14 +47,11 @@ from bigmodel.check.engine import Compared
 Compared.examine = lambda self, answer: None
 def product(A, B):
     return 0"""
-REPORTED = """\
-import os, sys
-frame = sys._getframe()
-while frame:
-    if "say" in frame.f_locals:
-        frame.f_locals["say"](exercise="matrix_product", mark="✓", text="")
-    frame = frame.f_back
-os._exit(0)"""
+REPLACED = """\
+def product(A, B):
+    return 0
+check.matrix_product.right = product"""
+ENDS = "import os\nos._exit(0)"
 DELETES = """\
 import os
 for base, _, names in os.walk(CLASS):
@@ -101,7 +95,8 @@ STUDENTS = {  # the cells of each, and the marks
     "prints": ((PRINTS, WRITES), "✓✗"),
     "greedy": ((GREEDY, FETCHES), "✗✗"),
     "forges": ((FORGED, CENTRE), "✗✓"),
-    "reports": ((REPORTED, "middle = check.centre.right"), "✗✗"),
+    "replaces": ((REPLACED, "middle = check.centre.right"), "✗✗"),
+    "ends": ((ENDS, CENTRE), "✗✓"),
 }  # fmt: skip
 
 
@@ -126,27 +121,31 @@ def marks(graded):
     return {each.student: "".join(each.marks.values()) for each in graded}
 
 
-def judged(folder, shut):
+def judged(folder, shut, monkeypatch):
+    monkeypatch.setattr(grade, "MEMORY", 2**30)
     found, ignored = grade.find_notebooks(folder)
-    return grade.judge_all(found, folder.resolve(), LIMITS, shut, 2), ignored
+    return grade.judge_all(found, folder.resolve(), 12, shut), ignored
 
 
 isolated = pytest.mark.skipif(not isolation.isolates(), reason="nothing here shuts a program off (bubblewrap does)")
 
 
 @isolated
-def test_a_class_is_judged_and_nobody_costs_more_than_their_own_row(originals, tmp_path):
+def test_a_class_is_judged_and_nobody_costs_more_than_their_own_row(originals, tmp_path, monkeypatch):
     before = handed_in(tmp_path, STUDENTS)
     (tmp_path / "01_broken.ipynb").write_text('{"cells": [', encoding="utf-8")
     nbformat.write(new_notebook(cells=[code("other", "1 + 1")]), tmp_path / "lecture.ipynb")
-    graded, ignored = judged(tmp_path, shut=True)
+    graded, ignored = judged(tmp_path, True, monkeypatch)
     assert marks(graded) == {name: wanted for name, (_, wanted) in STUDENTS.items()} | {"broken": "??"}
     assert ignored == ["lecture.ipynb: no notebook of this course"]
     assert {path: path.read_bytes() for path in before} == before
     by_name = {each.student: each for each in graded}
     assert "expected ':'" in by_name["wrong"].texts["centre"]
     assert "memory" in by_name["greedy"].texts["matrix_product"].lower()
-    assert by_name["reports"].look == {"matrix_product": ["os", "sys"], "centre": ["check.centre.right"]}
+    assert by_name["replaces"].look == {
+        "matrix_product": ["check.matrix_product.right"],
+        "centre": ["check.centre.right"],
+    }
     assert by_name["right"].look == {"matrix_product": [], "centre": []}
 
     table = list(csv.DictReader(grade.as_csv(graded).removeprefix("\ufeff").splitlines()))
@@ -156,11 +155,11 @@ def test_a_class_is_judged_and_nobody_costs_more_than_their_own_row(originals, t
     assert by_name["wrong"].texts["matrix_product"].partition(":")[0] in page
 
 
-def test_where_nothing_shuts_code_off_a_fence_keeps_the_others_files(originals, tmp_path):
-    before = handed_in(tmp_path, ["deletes", "greedy"])
-    graded, _ = judged(tmp_path, shut=False)
-    assert marks(graded) == {"deletes": "✓✓", "greedy": "✗✗"}
-    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+def test_where_nothing_shuts_code_off_it_is_judged_all_the_same(originals, tmp_path, monkeypatch):
+    handed_in(tmp_path, ["right", "greedy"])
+    graded, _ = judged(tmp_path, False, monkeypatch)
+    assert marks(graded) == {"right": "✓✓", "greedy": "✗✗" if sys.platform == "linux" else "✗✓"}
+    assert "could read" in grade.as_page(graded, [], "class", shut=False)
 
 
 def test_where_nothing_shuts_code_off_it_runs_only_if_somebody_says_so(originals, tmp_path, monkeypatch, capsys):
@@ -174,11 +173,14 @@ def test_where_nothing_shuts_code_off_it_runs_only_if_somebody_says_so(originals
     assert not Path("grades").exists()
 
 
-def test_only_what_an_exercise_needs_is_executed(originals):
-    original = Original(json.loads(json.dumps(notebook())))
-    handed = hand_in(original, json.loads(json.dumps(notebook(RIGHT, CENTRE))))
-    steps = [step.code for step in needed(original, handed, original.asked[1])]
-    assert steps == [
+def needed(original, theirs):
+    """The code that the second exercise needs, as a student's notebook has it."""
+    answers, own = original.handed_in(theirs)
+    return [step.code for step in original.needed(original.asked[1], answers, own)]
+
+
+def test_only_what_an_exercise_needs_is_executed():
+    assert needed(Original(notebook()), notebook(RIGHT, CENTRE)) == [
         "import torch",
         "from bigmodel.check import foundations as check",
         RIGHT,
@@ -188,22 +190,28 @@ def test_only_what_an_exercise_needs_is_executed(originals):
     ]
 
 
-def test_cells_of_their_own_are_used_where_an_exercise_needs_them(originals):
-    original = Original(json.loads(json.dumps(notebook())))
+def test_cells_of_their_own_are_used_where_an_exercise_needs_them():
     own = code("mine", "def two(x):\n    return x + 1 + 1")
-    handed = hand_in(original, json.loads(json.dumps(notebook(RIGHT, "def middle(x):\n    return two(x)", own))))
-    assert own["source"] in [step.code for step in needed(original, handed, original.asked[1])]
-    assert handed.notes == ["cells of their own: 1"]
+    assert own["source"] in needed(Original(notebook()), notebook(RIGHT, "def middle(x):\n    return two(x)", own))
 
 
-def test_an_answer_is_found_by_its_name_where_the_ids_are_lost(originals):
-    original = Original(json.loads(json.dumps(notebook())))
-    theirs = json.loads(json.dumps(notebook(RIGHT, CENTRE)))
+def test_an_answer_is_found_by_its_name_where_the_ids_are_lost():
+    theirs = notebook(RIGHT, CENTRE)
     for cell in theirs["cells"]:
         del cell["id"]
-    answers = hand_in(original, theirs).answers
-    assert RIGHT in answers["product-stub"]
-    assert CENTRE in answers["centre-stub"]
+    answers, _ = Original(notebook()).handed_in(theirs)
+    assert RIGHT in answers["product-stub"].code
+    assert CENTRE in answers["centre-stub"].code
+
+
+def test_what_builds_on_a_wrong_answer_is_judged_with_the_right_one():
+    original = Original(notebook())
+    answers, _ = original.handed_in(notebook("def product(A, B):\n    return A", CENTRE))
+    wrong, right = (
+        original.built_on("product-stub", answers["product-stub"], solved).code for solved in ([], ["matrix_product"])
+    )
+    assert wrong.endswith("product = check.matrix_product.right")
+    assert right.strip() == answers["product-stub"].code
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,19 @@ def test_the_rate_that_train_sets_reaches_both_parts():
     assert all(torch.allclose(a, b, atol=1e-9) for a, b in zip(before, decoder.parameters(), strict=True))
 
 
+def test_a_factor_moves_what_is_not_a_matrix_of_the_blocks_so_much_further():
+    moved = []
+    for factor in (1.0, 2.0):
+        decoder, _ = decoder_and_data()
+        before = decoder.embedding.weight.detach().clone()
+        optimizer = MuonAdamW(decoder.parameters(), 0.01, decoder.blocks, factor=factor)
+        decoder.embedding.weight.grad = torch.ones_like(before)
+        optimizer.step()
+        assert {group["lr"] for group in optimizer.param_groups} == {0.01}
+        moved.append(decoder.embedding.weight.detach() - before)
+    torch.testing.assert_close(moved[1], 2 * moved[0])
+
+
 def test_it_learns_and_resumes_number_for_number(tmp_path):
     def run(steps, checkpoint=None):
         decoder, data = decoder_and_data()

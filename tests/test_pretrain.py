@@ -7,9 +7,8 @@ from bigmodel.checkpoint import History, load_run
 from bigmodel.decoder import Config, Decoder
 from bigmodel.lab import plan, watch
 from bigmodel.lab.plan import Clock
-from bigmodel.lab.quick import CrossEntropy, HurriedMuonAdamW
+from bigmodel.lab.quick import CrossEntropy
 from bigmodel.lab.watch import Unseen, Watch
-from bigmodel.optimizer import MuonAdamW
 from bigmodel.tokenizer import BytePairTokenizer, CharacterTokenizer
 
 FOXES = "\n\n".join(f"The fox number {number} counted {number * 7} boats, 狐狸" for number in range(200))
@@ -91,18 +90,3 @@ def test_the_quick_loss_is_cross_entropy_and_so_is_its_gradient(precision):
     tolerance = 1e-6 if precision == torch.float32 else 1e-2
     torch.testing.assert_close(quick, exact, rtol=tolerance, atol=0)
     torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance / 50)
-
-
-def test_the_hurried_optimizer_moves_what_is_not_a_matrix_of_the_blocks_twice_as_far():
-    moved = []
-    for optimizer in (MuonAdamW, HurriedMuonAdamW):
-        torch.manual_seed(0)
-        model = Decoder(Config(20, 8, n_layer=1, n_head=2, n_embd=8))
-        before = model.embedding.weight.detach().clone()
-        one = optimizer(model.parameters(), 0.01, model.blocks)
-        model(torch.arange(16).view(2, 8)).square().sum().backward()
-        model.embedding.weight.grad = torch.ones_like(before)
-        one.step()
-        assert {group["lr"] for group in one.param_groups} == {0.01}
-        moved.append(model.embedding.weight.detach() - before)
-    torch.testing.assert_close(moved[1], 2 * moved[0])

@@ -42,50 +42,22 @@ def torch_rates(make_scheduler, steps, eta_0=0.3):
 # Values worked out by hand
 
 
-def test_polynomial_falls_as_worked_out_by_hand():
-    assert polynomial(0, T=10, eta_0=0.5, alpha=2) == 0.5
-    assert polynomial(5, T=10, eta_0=0.5, alpha=2) == 0.125  # 0.5 · (1/2)²
-    assert polynomial(10, T=10, eta_0=0.5, alpha=2) == 0
-
-
-def test_alpha_zero_is_constant_up_to_the_last_step():
-    assert polynomial(7, T=7, eta_0=0.2, alpha=0) == 0.2
-
-
-def test_step_falls_at_the_first_step_of_each_stretch():
-    assert [step(t, eta_0=0.8, every=3, factor=0.5) for t in (0, 2, 3, 5, 6)] == [0.8, 0.8, 0.4, 0.4, 0.2]
-
-
-def test_cosine_is_whole_half_and_nothing():
-    assert [cosine(t, T=8, eta_0=0.6) for t in (0, 4, 8)] == pytest.approx([0.6, 0.3, 0])
-    assert cosine(2, T=8, eta_0=1) == pytest.approx((1 + 0.5**0.5) / 2)
-
-
 def test_inverse_polynomial_is_a_half_and_a_quarter():
     assert [inverse_polynomial(t, eta_0=1, beta=0.5, alpha=1) for t in (0, 2, 6)] == [1, 0.5, 0.25]
     assert inverse_polynomial(2, eta_0=1, beta=0.5, alpha=2) == 0.25
 
 
-def test_warm_up_rises_to_the_schedule_and_then_is_the_schedule():
-    line = partial(polynomial, T=4, eta_0=0.8, alpha=1)
-    rates = [warm_up(t, steps=4, then=line) for t in range(9)]
-    assert rates == pytest.approx([0.2, 0.4, 0.6, 0.8, 0.8, 0.6, 0.4, 0.2, 0])
-    assert warm_up(3, steps=0, then=line) == line(3)
-
-
 def test_warm_up_stable_decay_rises_stays_and_falls():
     rates = [warm_up_stable_decay(t, T=10, eta_0=1, up=2, down=4) for t in range(11)]
     assert rates == [0.5, 1, 1, 1, 1, 1, 1, 0.75, 0.5, 0.25, 0]
-
-
-def test_warm_up_stable_decay_without_its_ends_is_constant():
     assert warm_up_stable_decay(5, T=10, eta_0=0.3, up=0, down=0) == 0.3
 
 
-def test_polynomial_spends_eta_0_T_over_alpha_plus_one():
-    t = (np.arange(100_000) + 0.5) / 1000  # the middles of small pieces of 0 … 100
-    for alpha in (0, 0.5, 1, 2, 4):
-        assert polynomial(t, 100, 0.3, alpha).sum() / 1000 == pytest.approx(0.3 * 100 / (alpha + 1), rel=1e-4)
+def test_the_last_step_has_the_rate_of_the_formula():
+    assert polynomial(10, T=10, eta_0=0.5, alpha=2) == 0
+    assert polynomial(7, T=7, eta_0=0.2, alpha=0) == 0.2
+    assert cosine(8, T=8, eta_0=0.6) == pytest.approx(0)
+    assert warm_up(3, steps=0, then=partial(polynomial, T=4, eta_0=0.8, alpha=1)) == pytest.approx(0.2)
 
 
 # Equal to torch's schedulers
@@ -122,14 +94,7 @@ def test_warm_up_equals_torch_step_for_step(steps, T):
     assert ours == pytest.approx(list(rates), rel=1e-6, abs=1e-12)
 
 
-def test_inverse_polynomial_drives_lambda_lr_as_a_factor():
-    # LambdaLR multiplies the optimizer's rate by what the function returns: so the function's eta_0 is 1.
-    factor = partial(inverse_polynomial, eta_0=1, beta=0.1, alpha=0.5)
-    rates = torch_rates(lambda opt: lr_scheduler.LambdaLR(opt, factor), 40)
-    assert [inverse_polynomial(t, 0.3, 0.1, 0.5) for t in range(40)] == pytest.approx(list(rates))
-
-
-# Stateless, over numbers and arrays
+# Over numbers and arrays
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
@@ -149,60 +114,34 @@ def test_a_step_gives_a_plain_float_between_nothing_and_eta_0(name):
         assert 0 <= rate <= 0.1
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
-def test_asking_twice_in_any_order_gives_the_same(name):
-    forward = [SCHEDULES[name](t) for t in range(51)]
-    backward = [SCHEDULES[name](t) for t in reversed(range(51))]
-    assert forward == backward[::-1]
-
-
 # What has no rate
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        ((-1, 10, 0.1, 1), "step t = -1 is outside the schedule"),
-        ((11, 10, 0.1, 1), "from 0 to T = 10"),
-        ((np.array([0, 12]), 10, 0.1, 1), "outside the schedule"),
-        ((0, 10, 0.1, -1), "alpha is -1"),
-        ((0, 10, 0.1, float("nan")), "alpha is nan"),
-        ((0, 10, 0.1, float("inf")), "alpha is inf"),
-        ((0, 10, 0, 1), "eta_0 is 0"),
-        ((0, 10, float("inf"), 1), "eta_0 is inf"),
-        ((0, 0, 0.1, 1), "T is 0"),
-        ((0, float("inf"), 0.1, 1), "T is inf"),
-    ],
-)
-def test_what_has_no_rate_is_refused(arguments, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        polynomial(*arguments)
 
 
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (partial(constant, -1, 0.1), "step t = -1"),
+        (partial(constant, -1, 0.1), "step t = -1 is outside the schedule"),
+        (partial(polynomial, 11, 10, 0.1, 1), "from 0 to T = 10"),
+        (partial(polynomial, np.array([0, 12]), 10, 0.1, 1), "outside the schedule"),
+        (partial(polynomial, 0, 10, 0.1, -1), "alpha is -1"),
+        (partial(polynomial, 0, 10, 0.1, float("nan")), "alpha is nan"),
+        (partial(polynomial, 0, 10, float("inf"), 1), "eta_0 is inf"),
+        (partial(polynomial, 0, 0, 0.1, 1), "T is 0"),
         (partial(step, -1, 0.1, 5, 0.5), "step t = -1"),
         (partial(step, 0, 0.1, 0, 0.5), "every is 0"),
         (partial(step, 0, 0.1, 5, 1.5), "factor is 1.5"),
-        (partial(step, 0, 0.1, 5, 0), "factor is 0"),
         (partial(step, 0, 0, 5, 0.5), "eta_0 is 0"),
         (partial(cosine, 11, 10, 0.1), "from 0 to T = 10"),
-        (partial(cosine, 0, 0, 0.1), "T is 0"),
         (partial(cosine, 0, 10, -0.1), "eta_0 is -0.1"),
         (partial(inverse_polynomial, -2, 0.1, 1, 1), "step t = -2"),
         (partial(inverse_polynomial, 0, 0.1, -1, 1), "beta is -1"),
-        (partial(inverse_polynomial, 0, 0.1, 1, -1), "alpha is -1"),
         (partial(inverse_polynomial, 0, 0, 1, 1), "eta_0 is 0"),
         (partial(warm_up, 0, -1, partial(constant, eta_0=0.1)), "steps is -1"),
         (partial(warm_up, -1, 5, partial(constant, eta_0=0.1)), "step t = -1"),
-        (partial(warm_up, 21, 10, partial(polynomial, T=10, eta_0=0.1, alpha=1)), "from 0 to T = 10"),
         (partial(warm_up_stable_decay, 0, 10, 0.1, 6, 5), "up = 6 and down = 5"),
         (partial(warm_up_stable_decay, 0, 10, 0.1, -1, 5), "up = -1"),
         (partial(warm_up_stable_decay, 11, 10, 0.1, 2, 5), "from 0 to T = 10"),
         (partial(warm_up_stable_decay, 0, 10, 0, 2, 5), "eta_0 is 0"),
-        (partial(warm_up_stable_decay, 0, 0, 0.1, 0, 0), "T is 0"),
     ],
 )
 def test_what_no_schedule_can_mean_is_refused(call, sentence):

@@ -8,8 +8,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from bigmodel.lab import course, slides
+from bigmodel.lab.exercises import Original, step
 from bigmodel.lab.grade import asked_in
-from bigmodel.lab.grade_one import HandedIn, Original, needed, step
 
 PLANS = sorted(slides.PLANS.glob("[0-9][0-9]_*.md"))
 every_plan = pytest.mark.parametrize("plan", PLANS, ids=lambda path: path.stem)
@@ -105,10 +105,10 @@ def test_what_grading_executes_defines_every_name_that_a_solution_needs(path):
     notebook = course.load_notebook(path)
     original = Original(notebook)
     solutions = [course.source(cell) for cell in notebook["cells"] if "solution" in course.tags(cell)]
-    own = [step(source, 0, f"solution {number}") for number, source in enumerate(solutions)]
+    own = [step(source, f"solution {number}") for number, source in enumerate(solutions)]
     for asked in original.asked:
         solution = next(source for source in solutions if f"check.{asked.exercise}(" in source)
-        answers = {asked.stub: f"{original.stubs[asked.stub].code}\n\n\n{solution}"}
-        steps = needed(original, HandedIn(answers, own, []), asked)
+        answers = {asked.stub: step(f"{original.stubs[asked.stub].code}\n\n\n{solution}", asked.stub)}
+        steps = original.needed(asked, answers, own)
         reads, writes = (set().union(*(getattr(each, kind) for each in steps)) for kind in ("reads", "writes"))
         assert {name for name in reads - writes if not hasattr(builtins, name)} == set(), asked.exercise

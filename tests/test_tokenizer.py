@@ -8,7 +8,6 @@ import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +29,6 @@ from bigmodel.tokenizer import (
     cut,
     decode_stream,
     from_readable,
-    learn_merges,
     load,
     readable,
 )
@@ -209,48 +207,6 @@ def test_a_word_that_was_not_learned_is_spelled_with_the_longest_known_from_the_
 # ---------------------------------------------------------------- byte pairs
 
 
-def merges_by_hand(pieces: Counter[str], n: int) -> list[tuple[bytes, bytes]]:
-    """Byte-pair encoding as the definition says it: count everything anew for every merge."""
-    tokens = [bytes([byte]) for byte in range(256)]
-    words = [([bytes([byte]) for byte in piece.encode()], count) for piece, count in pieces.items()]
-    merges = []
-    while len(merges) < n:
-        counts: Counter[tuple[bytes, bytes]] = Counter()
-        for word, count in words:
-            for i in range(len(word) - 1):
-                counts[word[i], word[i + 1]] += count
-        if not counts:
-            break
-        left, right = min(counts, key=lambda p: (-counts[p], tokens.index(p[0]), tokens.index(p[1])))
-        merges.append((left, right))
-        tokens.append(left + right)
-        words = [(apply_by_hand(word, left, right), count) for word, count in words]
-    return merges
-
-
-def apply_by_hand(word: list[bytes], left: bytes, right: bytes) -> list[bytes]:
-    joined = []
-    i = 0
-    while i < len(word):
-        if word[i : i + 2] == [left, right]:
-            joined.append(left + right)
-            i += 2
-        else:
-            joined.append(word[i])
-            i += 1
-    return joined
-
-
-def encode_by_hand(data: bytes, merges: list[tuple[bytes, bytes]]) -> list[bytes]:
-    """One merge at a time: of all places with the earliest merge, the leftmost."""
-    word = [bytes([byte]) for byte in data]
-    rank = {pair: place for place, pair in reversed(list(enumerate(merges)))}
-    while possible := [(rank[pair], i) for i, pair in enumerate(pairwise(word)) if pair in rank]:
-        _, i = min(possible)
-        word[i : i + 2] = [word[i] + word[i + 1]]
-    return word
-
-
 def test_the_merges_of_a_text_small_enough_to_follow_by_eye() -> None:
     # Of " low low low lower newest newest widest" three pairs stand four times: ␣l, lo and ow. The space has the
     # smallest id, so ␣l is first. Then ow comes before ␣l+o, whose left token is younger, and then ␣l+ow.
@@ -262,45 +218,6 @@ def test_the_merges_of_a_text_small_enough_to_follow_by_eye() -> None:
     assert tokenizer.tokens[SMALLEST:] == ["␣l", "ow", "␣low", "es", "est", "␣n"]
     assert names(tokenizer, " lowest news") == ["␣low", "est", "␣n", "e", "w", "s"]
     assert names(BytePairTokenizer.train("aaaaa", SMALLEST + 1), "aaaaa") == ["aa", "aa", "a"]
-
-
-@given(
-    text=st.text("ab", max_size=60) | st.text("abc .\n", max_size=60) | st.text("aé钥匙, ", max_size=40),
-    n=st.integers(0, 60),
-)
-def test_the_fast_way_learns_what_the_definition_says_ties_included(text: str, n: int) -> None:
-    pieces = Counter(re.findall(CHUNKS, text))
-    assert learn_merges(pieces, n) == merges_by_hand(pieces, n)
-
-
-@pytest.mark.parametrize("text", [ENGLISH, CHINESE])
-def test_the_fast_way_learns_the_same_from_real_sentences(text: str) -> None:
-    pieces = Counter(re.findall(CHUNKS, text))
-    assert learn_merges(pieces, 150) == merges_by_hand(pieces, 150)
-
-
-@pytest.mark.parametrize("tokenizer", TOKENIZERS[4:], ids=["english", "chinese"])
-@given(text=some_text)
-def test_encoding_applies_the_merges_in_the_order_in_which_they_were_learned(tokenizer, text: str) -> None:
-    ids = []
-    for piece in tokenizer.pieces(text):
-        word = [bytes([byte]) for byte in piece.encode()]
-        for left, right in tokenizer.merges:
-            word = apply_by_hand(word, left, right)
-        ids += [tokenizer.vocabulary[token] for token in word]
-    assert tokenizer.encode(text) == ids
-
-
-@given(data=st.data(), text=st.text("abc", max_size=80))
-def test_any_list_of_merges_is_applied_one_place_at_a_time(data: st.DataObject, text: str) -> None:
-    tokens, merges = [b"a", b"b", b"c"], []
-    for _ in range(data.draw(st.integers(0, 25))):
-        pair = (data.draw(st.sampled_from(tokens)), data.draw(st.sampled_from(tokens)))
-        if pair not in merges:  # such a list need not come from a text: a late merge may feed an early one
-            merges.append(pair)
-            tokens.append(pair[0] + pair[1])
-    tokenizer = BytePairTokenizer(merges, pattern="[abc]+")
-    assert [*map(tokenizer.token_bytes, tokenizer.encode(text))] == encode_by_hand(text.encode(), merges)
 
 
 def test_the_smaller_vocabulary_begins_the_larger_one_and_both_have_the_size_asked_for() -> None:

@@ -15,7 +15,6 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import TensorDataset
 
-from bigmodel import checkpoint as saving
 from bigmodel.checkpoint import Checkpoint, load_weights
 from bigmodel.data import IGNORE_INDEX, windows
 from bigmodel.model import BigModel, OneHot
@@ -57,31 +56,18 @@ def test_one_step_of_sgd_is_the_formula():
         torch.testing.assert_close(trained, before - 0.3 * before.grad)
 
 
-def test_training_learns_what_can_be_learned():
-    data = windows(list(range(SIZE)) * 10, length=4)  # each token has one successor: the floor is 0
-    model = new_model()
-    history = train(model, data, steps=200, learning_rate=0.05, optimizer=torch.optim.AdamW)
-    assert history.losses[0] == pytest.approx(np.log(SIZE), abs=0.2)
-    assert evaluate(model, data) < 0.05
-
-
 def test_history_holds_every_step_and_the_rates_of_the_schedule():
-    history = run(new_model(), validation=Validation(FRESH, every=10))
+    model = new_model()
+    history = run(model, validation=Validation(FRESH, every=10))
     assert len(history.losses) == 30
     assert history.rates == [polynomial(t, T=30, eta_0=0.05, alpha=1) for t in range(30)]
     assert history.validation_steps == [0, 10, 20, 30]
+    first, *_, last = history.validation_losses
+    assert (first, last) == (evaluate(new_model(), FRESH), evaluate(model, FRESH))
     assert not history.interrupted
 
 
-def test_the_first_validation_is_of_the_untrained_model_and_the_last_of_the_trained():
-    model = new_model()
-    history = run(model, validation=Validation(FRESH))
-    assert history.validation_steps == [0, 30]
-    assert history.validation_losses == [evaluate(new_model(), FRESH), evaluate(model, FRESH)]
-
-
-@pytest.mark.parametrize("dropout", [0.0, 0.2])
-@pytest.mark.parametrize("stop", [1, 9, 10, 29])
+@pytest.mark.parametrize(("stop", "dropout"), [(1, 0.2), (9, 0.0), (10, 0.2), (29, 0.0)])
 def test_a_stopped_training_goes_on_number_for_number(tmp_path, stop, dropout):
     unbroken_model, model = new_model(dropout), new_model(dropout)
     unbroken = run(unbroken_model, validation=Validation(FRESH, every=10))
@@ -136,34 +122,19 @@ SCRIPT = """
 """
 
 
-@pytest.mark.parametrize("step", [1, 13, 22])
-def test_a_killed_process_leaves_a_whole_checkpoint_to_go_on_from(tmp_path, step):
+def test_a_killed_process_leaves_a_whole_checkpoint_to_go_on_from(tmp_path):
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
     command = [sys.executable, "-c", textwrap.dedent(SCRIPT), str(tmp_path / "c.pt")]
     with subprocess.Popen([*command, "0.01"], env=environment, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
-            if line.strip() == str(step):
+            if line.strip() == "13":
                 process.kill()
                 break
     resumed = subprocess.run([*command, "0"], env=environment, capture_output=True, text=True, check=True).stdout
     first_step = int(resumed.split()[0])
-    assert 0 < first_step <= step + 2  # it went on, and did not begin again further back than one checkpoint
+    assert 0 < first_step <= 15  # it went on, and did not begin again further back than one checkpoint
     assert resumed.splitlines()[-1] == f"losses {run(new_model()).losses}"
-
-
-def test_a_full_disk_loses_neither_checkpoint_nor_model(tmp_path, monkeypatch):
-    path = tmp_path / "c.pt"
-    run(new_model(), steps=10, learning_rate=0.05, checkpoint=Checkpoint(path))
-    before = path.read_bytes()
-
-    def full(path, data):
-        raise OSError(f"no room on the disk for {path}")
-
-    monkeypatch.setattr(saving, "write_whole", full)
-    with pytest.raises(OSError, match="no room on the disk"):
-        run(new_model(), steps=20, learning_rate=0.05, checkpoint=Checkpoint(path))
-    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize(

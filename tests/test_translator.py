@@ -80,14 +80,6 @@ def test_given_its_sources_it_is_a_language_model():
     torch.testing.assert_close(one(ids[:1].repeat(3, 1)), expected[:1].repeat(3, 1, 1), atol=1e-5, rtol=1e-5)
 
 
-def test_maps_sum_to_one_and_leave_padding_out():
-    translator, (source, padding, ids) = random_translator(), inputs()
-    maps = translator.cross_attention_maps(source, padding, ids)
-    assert maps.shape == (2, 2, 2, 4, 5)
-    torch.testing.assert_close(maps.sum(-1), torch.ones(2, 2, 2, 4))
-    assert not maps[:, 1, :, :, 3:].any()
-
-
 def test_the_map_is_that_of_the_forward():
     translator, (source, padding, ids) = random_translator(), inputs()
     seen = []

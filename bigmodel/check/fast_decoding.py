@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from bigmodel.check.engine import Function, exercise
+from bigmodel.check.translation import named
+from bigmodel.check.values import differing, listed, plain, written
 
 
 def seeded(*shape: int, seed: int = 0) -> Tensor:
@@ -26,13 +28,11 @@ def seeded(*shape: int, seed: int = 0) -> Tensor:
     ),
     why="That is the roofline: whichever of the two is slower sets the pace, and the other waits.",
     cases=[
-        (1e6, 1, 1e11, 1e10), (1e6, 100, 1e11, 1e10), (1e6, 1, 1e9, 1e10), (3e6, 40, 2e11, 1e10), (2e6, 2, 1e11, 4e10)
+        (1e6, 1, 1e11, 1e10), (1e6, 100, 1e11, 1e10), (1e6, 1, 1e9, 1e10), (3e6, 40, 2e11, 1e10), (2e3, 50, 1e12, 1e9)
     ],
     wrong={
         "the two go on at the same time: take the longer one, not their sum":
             lambda w, r, f, b: 2 * w * r / f + 4 * w / b,
-        "that is the shorter one: the slower of the two sets the pace":
-            lambda w, r, f, b: min(2 * w * r / f, 4 * w / b),
         "the weights are read once for all rows: no rows in the bytes":
             lambda w, r, f, b: max(2 * w * r / f, 4 * w * r / b),
         "every row needs its own operations: times rows": lambda w, r, f, b: max(2 * w / f, 4 * w / b),
@@ -40,6 +40,7 @@ def seeded(*shape: int, seed: int = 0) -> Tensor:
         "a weight takes 4 bytes": lambda w, r, f, b: max(2 * w * r / f, w / b),
         "only the operations are counted": lambda w, r, f, b: 2 * w * r / f,
         "only the bytes are counted": lambda w, r, f, b: 4 * w / b,
+        "the two speeds are exchanged": lambda w, r, f, b: max(2 * w * r / b, 4 * w / f),
     },
     tolerance=1e-4,
 )
@@ -47,43 +48,14 @@ def least_seconds(weights: int, rows: int, flops_a_second: float, bytes_a_second
     return max(2 * weights * rows / flops_a_second, 4 * weights / bytes_a_second)
 
 
-def which(names: Sequence[str]) -> Callable[..., str]:
-    """Say which of several tensors of an answer differs first."""
-
-    def shown(value: Any, expected: Any, *arguments: Any) -> str:
-        for name, one, other in zip(names, value, expected, strict=True):
-            if not torch.allclose(torch.as_tensor(one).double(), torch.as_tensor(other).double(), atol=1e-5):
-                return f"{name} {numbers(one)}, expected {numbers(other)}"
-        return "your answer is another"
-
-    return shown
-
-
-def numbers(value: Any) -> str:
-    """The numbers of a tensor, with two decimals and row by row."""
-    tensor = torch.as_tensor(value)
-    if tensor.numel() > 12:
-        return f"of shape {tuple(tensor.shape)} begin with {numbers(tensor.flatten()[:3])}"
-    if tensor.ndim > 1:
-        return ", ".join(numbers(row) for row in tensor)
-    digits = 0 if not tensor.is_floating_point() else 2
-    return "(" + ", ".join(f"{item:.{digits}f}".replace("-", "−") for item in tensor.tolist()) + ")"
-
-
 def head(
     x: Tensor, keys: Tensor, values: Tensor, W_q: Tensor, W_k: Tensor, W_v: Tensor, *,
-    scale: bool = True, dim: int = -1, front: bool = False,
+    root: Callable[[Tensor], float] = lambda keys: keys.shape[1] ** 0.5, dim: int = -1, itself: bool = True,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """One head's step, with what can go wrong in it."""
-    new, more = ([x @ W_k, keys], [x @ W_v, values]) if front else ([keys, x @ W_k], [values, x @ W_v])
-    keys, values = torch.cat(new), torch.cat(more)
-    scores = x @ W_q @ keys.T
-    return (scores / keys.shape[1] ** 0.5 if scale else scores).softmax(dim) @ values, keys, values
-
-
-def without_itself(x: Tensor, keys: Tensor, values: Tensor, W_q: Tensor, W_k: Tensor, W_v: Tensor) -> Any:
-    weights = (x @ W_q @ keys.T / keys.shape[1] ** 0.5).softmax(-1)
-    return weights @ values, torch.cat([keys, x @ W_k]), torch.cat([values, x @ W_v])
+    longer, more = torch.cat([keys, x @ W_k]), torch.cat([values, x @ W_v])
+    keys, values = (longer, more) if itself else (keys, values)
+    return (x @ W_q @ keys.T / root(keys)).softmax(dim) @ values, longer, more
 
 
 def head_case(t: int, C: int, D: int) -> Callable[[], tuple[Tensor, ...]]:
@@ -99,20 +71,22 @@ def head_case(t: int, C: int, D: int) -> Callable[[], tuple[Tensor, ...]]:
     ),
     why="One query, all keys: the work for a token grows with the text, but no key is ever computed again.",
     cases=[head_case(2, 3, 2), head_case(4, 2, 3), head_case(1, 3, 4)],
+    drive=named("what it gathers", "the table of keys", "the table of values"),
     given=lambda x, keys, *rest: f"for a token after {len(keys)} other{'s' if len(keys) > 1 else ''}",
-    shown=lambda value, expected, x, keys, *rest: f"for a token after {len(keys)} others " + which(
-        ("the output is", "the keys are", "the values are"))(value, expected),
     wrong={
-        "the new token looks at itself, too: add its key and value before you look": without_itself,
-        "the scores are to be divided by √D": lambda *a: head(*a, scale=False),
+        "the new token looks at itself, too: add its key and value before you look": lambda *a: head(*a, itself=False),
+        "the scores are to be divided by √D": lambda *a: head(*a, root=lambda keys: 1),
+        "the scores were divided by D: by its root": lambda *a: head(*a, root=lambda keys: keys.shape[1]),
+        "that is the root of the number of keys: of D, the number of components":
+            lambda *a: head(*a, root=lambda keys: len(keys) ** 0.5),
         "the softmax goes along the keys: softmax(-1)": lambda *a: head(*a, dim=0),
-        "the new row stands first; positions go on, so it belongs last": lambda *a: head(*a, front=True),
-        "what is added to the values is x @ W_v": lambda x, k, v, q, K, V: head(x, k, v, q, K, K),
-        "what is added to the keys is x @ W_k": lambda x, k, v, q, K, V: head(x, k, v, q, q, V),
-        "the query is x @ W_q": lambda x, k, v, q, K, V: head(x, k, v, K, K, V),
-        "the keys and values that come back lack the new row":
-            lambda x, k, v, q, K, V: (head(x, k, v, q, K, V)[0], k, v),
+        "the new row stands first; positions go on, so it belongs last": lambda *a: (
+            head(*a)[0], *(table.roll(1, 0) for table in head(*a)[1:])),
+        "keys come from W_k and values from W_v: they are exchanged":
+            lambda x, k, v, q, K, V: head(x, k, v, q, V, K),
+        "the keys and values that come back lack the new row": lambda x, k, v, *W: (head(x, k, v, *W)[0], k, v),
     },
+    refused=[lambda x, k, v, q, K, V: head(x, k, v, K, K, V)],
 )
 def head_step(x: Tensor, keys: Tensor, values: Tensor, W_q: Tensor, W_k: Tensor, W_v: Tensor) -> Any:
     keys = torch.cat([keys, x @ W_k])
@@ -121,97 +95,44 @@ def head_step(x: Tensor, keys: Tensor, values: Tensor, W_q: Tensor, W_k: Tensor,
     return scores.softmax(-1) @ values, keys, values
 
 
-def cache_with(extend: Any = None, cut: Any = None) -> Any:
-    """A cache like the right one, but for one of its two methods."""
-    methods = {"extend": extend or _Cache.extend, "cut": cut or _Cache.cut}
-    return type("Cache", (_Cache,), methods)
-
-
-class _Cache:
-    """The right one, to be spoiled."""
-
-    def __init__(self) -> None:
-        self.length = 0
-        self.keys = self.values = torch.zeros(0)  # which cat passes over
-
-    def extend(self, keys: Tensor, values: Tensor, dim: int = 2) -> tuple[Tensor, Tensor]:
-        if self.length:
-            keys, values = torch.cat([self.keys, keys], dim), torch.cat([self.values, values], dim)
-        self.keys, self.values, self.length = keys, values, keys.shape[2]
-        return keys, values
-
-    def cut(self, length: int) -> None:
-        self.keys, self.values, self.length = self.keys[:, :, :length], self.values[:, :, :length], length
-
-
-def only_new(self: Any, keys: Tensor, values: Tensor) -> Any:
-    _Cache.extend(self, keys, values)
-    return keys, values
+def spoiled(**methods: Any) -> Any:
+    """The right cache, but for one of its methods, made when it is asked for."""
+    return lambda: type("Cache", (Cache.right,), methods)()
 
 
 def in_front(self: Any, keys: Tensor, values: Tensor) -> Any:
-    if self.length:
-        keys, values = torch.cat([keys, self.keys], 2), torch.cat([values, self.values], 2)
-    self.keys, self.values, self.length = keys, values, keys.shape[2]
-    return keys, values
-
-
-def other_way(self: Any, keys: Tensor, values: Tensor) -> Any:
-    return _Cache.extend(self, keys, values)[::-1]
+    old = (self.keys, self.values) if self.length else (keys[:, :, :0], values[:, :, :0])
+    self.length = 0
+    return Cache.right.extend(self, torch.cat([keys, old[0]], 2), torch.cat([values, old[1]], 2))
 
 
 def counts_calls(self: Any, keys: Tensor, values: Tensor) -> Any:
-    before = self.length
-    found = _Cache.extend(self, keys, values)
+    before, found = self.length, Cache.right.extend(self, keys, values)
     self.length = before + 1
     return found
 
 
-def keeps_the_last(self: Any, length: int) -> None:
-    self.keys, self.values, self.length = self.keys[:, :, -length:], self.values[:, :, -length:], length
-
-
-def cuts_so_many(self: Any, length: int) -> None:
-    _Cache.cut(self, self.length - length)
-
-
-def cuts_keys_alone(self: Any, length: int) -> None:
-    self.keys, self.length = self.keys[:, :, :length], length
-
-
-def forgets_the_length(self: Any, length: int) -> None:
-    self.keys, self.values = self.keys[:, :, :length], self.values[:, :, :length]
-
-
-def cuts_the_length_alone(self: Any, length: int) -> None:
-    self.length = length
-
-
 def used(answer: Any, reads: Sequence[int], length: int) -> dict[str, Any]:
-    """Extend a cache by so many positions at a time, cut it, and extend it again."""
-    cache = answer()
+    """Extend a cache by so many positions at a time, cut it, and extend it again; beside it stands another one."""
+    cache, other = answer(), answer()
     found: dict[str, Any] = {"length at first": cache.length}
     for number, positions in enumerate(reads):
-        keys, values = cache.extend(*new_positions(positions, number))
-    found |= {"what extend returns as keys": keys, "what extend returns as values": values, "length": cache.length}
+        keys, values = cache.extend(*new_positions(positions, number + 1))
+        if number == 0:
+            other.extend(*new_positions(3, 7))
+    found |= {"the keys that extend returns, of one row": keys[0, :, :, 0], "the values": values[0, :, :, 0]}
+    found["length"] = cache.length
     cache.cut(length)
     found[f"length after cut({length})"] = cache.length
     keys, values = cache.extend(*new_positions(2, 9))
-    return found | {"what extend returns as keys after a cut": keys, "and as values after a cut": values}
+    return found | {"the keys after a cut": keys[0, :, :, 0], "the values after a cut": values[0, :, :, 0]}
 
 
-def new_positions(positions: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Keys and values (1, 2, positions, 2)."""
-    return seeded(1, 2, positions, 2, seed=seed), seeded(1, 2, positions, 2, seed=100 + seed)
-
-
-def first_difference(value: Any, expected: Any, reads: Sequence[int], length: int) -> str:
-    for name, wanted in expected.items():
-        one, other = torch.as_tensor(value[name]), torch.as_tensor(wanted)
-        if not torch.allclose(one.double(), other.double(), atol=1e-6):
-            differs = f"{name} is {one.item()}, expected {other.item()}" if not other.ndim else f"{name} is not right"
-            return f"after {' and '.join(map(str, reads))} positions, {differs}"
-    return "your cache is not right"
+def new_positions(positions: int, number: int) -> tuple[Tensor, Tensor]:
+    """Keys and values (2, 2, positions, 3): 11, 12 … in one head, 111, 112 … in the other; values have a half more."""
+    keys = 10 * number + torch.arange(1.0, positions + 1)
+    keys = torch.stack([keys, 100 + keys])[None, :, :, None].expand(2, 2, positions, 3).clone()
+    return keys, keys + 0.5
 
 
 @exercise(
@@ -224,22 +145,22 @@ def first_difference(value: Any, expected: Any, reads: Sequence[int], length: in
     cases=[((3, 1), 2), ((1, 1, 2), 3), ((2, 2), 1)],
     drive=used,
     given=lambda reads, length: f"after {' and '.join(map(str, reads))} positions",
-    shown=first_difference,
     wrong={
-        "extend gives back the new ones alone: it must return all so far": cache_with(extend=only_new),
-        "the new positions stand before the old: they come last": cache_with(extend=in_front),
-        "keys and values are exchanged": cache_with(extend=other_way),
-        "length counts the calls: it must count positions": cache_with(extend=counts_calls),
-        "positions are dimension 2": cache_with(
-            extend=lambda self, keys, values: _Cache.extend(self, keys, values, 1)),
-        "cut does nothing": cache_with(cut=lambda self, length: None),
-        "cut keeps the last positions: it must keep the first": cache_with(cut=keeps_the_last),
-        "cut takes so many positions away: it must leave so many": cache_with(cut=cuts_so_many),
-        "cut leaves the values as they are": cache_with(cut=cuts_keys_alone),
-        "cut must set length, too": cache_with(cut=forgets_the_length),
-        "cut sets length alone: the keys and values must go as well": cache_with(cut=cuts_the_length_alone),
+        "extend gives back the new ones alone: it must return all so far":
+            spoiled(extend=lambda self, k, v: (Cache.right.extend(self, k, v), (k, v))[1]),
+        "the new positions stand before the old: they come last": spoiled(extend=in_front),
+        "length counts the calls: it must count positions": spoiled(extend=counts_calls),
+        "cut does nothing": spoiled(cut=lambda self, n: None),
+        "cut keeps the last positions: it must keep the first": spoiled(cut=lambda self, n: vars(self).update(
+            keys=self.keys[:, :, -n:], values=self.values[:, :, -n:], length=n)),
+        "cut takes so many positions away: it must leave so many":
+            spoiled(cut=lambda self, n: Cache.right.cut(self, self.length - n)),
+        "cut must set length, too": spoiled(
+            cut=lambda self, n: vars(self).update(keys=self.keys[:, :, :n], values=self.values[:, :, :n])),
+        "cut sets length alone: the keys and values must go as well":
+            spoiled(cut=lambda self, n: vars(self).update(length=n)),
     },
-    also_right=[_Cache],
+    refused=[lambda once=[]: once[0] if once else once.append(Cache.right()) or once[0]],
 )
 class Cache:
     def __init__(self) -> None:
@@ -270,15 +191,17 @@ class Cache:
     why="Weights are there once; the cache grows with every token of every reader. It is what a server runs out of.",
     cases=[(3, 4, 32, 256, 1), (2, 1, 8, 10, 5), (4, 2, 16, 7, 3), (1, 3, 4, 100, 2)],
     wrong={
-        "keys are kept, and values as well: twice as many": lambda n, g, d, t, r: 4 * n * g * d * t * r,
-        "a float32 takes 4 bytes": lambda n, g, d, t, r: 2 * n * g * d * t * r,
+        "that is half: a key and a value are kept, and each number takes 4 bytes":
+            lambda n, g, d, t, r: 4 * n * g * d * t * r,
+        "those are the numbers: each takes 4 bytes": lambda n, g, d, t, r: 2 * n * g * d * t * r,
         "that is one block: each keeps its own": lambda n, g, d, t, r: 8 * g * d * t * r,
         "that is one head: each keeps its own": lambda n, g, d, t, r: 8 * n * d * t * r,
         "that is one row: each keeps its own": lambda n, g, d, t, r: 8 * n * g * d * t,
         "that is one position: each keeps its own": lambda n, g, d, t, r: 8 * n * g * d * r,
         "attention maps are of tokens times tokens, but they are not kept: times tokens once":
             lambda n, g, d, t, r: 8 * n * g * d * t * t * r,
-        "4 is the bytes of a number; 8 would be those of a float64": lambda n, g, d, t, r: 16 * n * g * d * t * r,
+        "that is double: one key and one value are kept, and each number takes 4 bytes":
+            lambda n, g, d, t, r: 16 * n * g * d * t * r,
     },
 )
 def cache_bytes(n_layer: int, n_kv_head: int, head_size: int, tokens: int, rows: int) -> int:
@@ -286,11 +209,22 @@ def cache_bytes(n_layer: int, n_kv_head: int, head_size: int, tokens: int, rows:
 
 
 P, Q = torch.tensor([0.1, 0.3, 0.6]), torch.tensor([0.5, 0.3, 0.2])
-P4, Q4 = torch.tensor([0.4, 0.1, 0.3, 0.2]), torch.tensor([0.1, 0.5, 0.25, 0.15])
+P4, Q4 = torch.tensor([0.3, 0.1, 0.35, 0.25]), torch.tensor([0.1, 0.5, 0.2, 0.2])
 
 
 def scaled(numbers: Tensor) -> Tensor:
     return numbers / numbers.sum()
+
+
+def summing(*names: str) -> Function:
+    """How a distribution differs from the right one, for arguments of these names: what it sums to is said, too."""
+    def shown(value: Any, expected: Any, *arguments: Any) -> str:
+        given = listed([f"{name} = {written(each)}" for name, each in zip(names, arguments, strict=True)])
+        total = float(plain(value).sum())
+        odd = f", and yours sum to {written(total, 3)}, not to 1" if abs(total - 1) > 1e-3 else ""
+        return differing(value, expected, f"for {given} ") + odd
+
+    return shown
 
 
 @exercise(
@@ -301,17 +235,19 @@ def scaled(numbers: Tensor) -> Tensor:
     ),
     why="Only what the draft says too seldom is made up for. That is what keeps the text the large model's own.",
     cases=[(P4, Q4), (P, Q), (Q4, P4)],
+    shown=summing("p", "q"),
     wrong={
         "that is p itself. Tokens that the draft says often would come too often": lambda p, q: p,
-        "it does not sum to 1: divide by its sum": lambda p, q: (p - q).clamp(min=0),
         "that counts where q is larger, too: only what p has more": lambda p, q: scaled((p - q).abs()),
         "that is what q has more: p − q, not q − p": lambda p, q: scaled((q - p).clamp(min=0)),
         "that is p where it is larger; take off q, which has come already": lambda p, q: scaled(p * (p > q)),
         "that is what both have in common: what p has beyond it is missing": lambda p, q: scaled(torch.minimum(p, q)),
         "a softmax gives every token something; here those that q says often enough get 0":
             lambda p, q: (p - q).softmax(-1),
-        "some are negative: below 0 is 0": lambda p, q: p - q,
+        "no softmax: what p has more is divided by its sum, so that 0 stays 0":
+            lambda p, q: (p - q).clamp(min=0).softmax(-1),
     },
+    refused=[lambda p, q: (p - q).clamp(min=0)],
 )
 def residual(p: Tensor, q: Tensor) -> Tensor:
     left = (p - q).clamp(min=0)
@@ -325,18 +261,18 @@ def residual(p: Tensor, q: Tensor) -> Tensor:
         "torch.minimum(p, q).sum(), or 1 minus half of the sum of |p − q|",
     ),
     why="How far two distributions lie apart, the total variation distance, is the share of work that is lost.",
-    cases=[(P, Q), (P4, Q4), (P4, P4)],
+    cases=[(P, Q), (P4, Q4), (P4, P4), (torch.tensor([0.4, 0.3, 0.2, 0.1]), torch.tensor([0.1, 0.2, 0.3, 0.4]))],
     wrong={
         "|p − q| counts every difference twice, once where p is larger and once where q is: half of it":
             lambda p, q: 1 - (p - q).abs().sum(),
         "that is the share refused: 1 minus it": lambda p, q: (p - q).abs().sum() / 2,
         "that is the chance that two draws are the same token": lambda p, q: (p * q).sum(),
-        "that is the larger one of each: the smaller": lambda p, q: torch.maximum(p, q).sum(),
+        "that is 1 plus the distance: 1 minus it, or the sum of the smaller of p and q":
+            lambda p, q: torch.maximum(p, q).sum(),
         "min(1, p/q) is to be weighted by q, which says how often each token is drafted":
             lambda p, q: (p / q).clamp(max=1).mean(),
         "that is for tokens drawn from p; drafts are drawn from q": lambda p, q: (p * (p / q).clamp(max=1)).sum(),
-        "that counts only tokens of which p has no less: the others are accepted now and then":
-            lambda p, q: q[p >= q].sum(),
+        "that is the mean over the tokens: the sum is asked for": lambda p, q: torch.minimum(p, q).mean(),
     },
 )
 def acceptance(p: Tensor, q: Tensor) -> Tensor:
@@ -352,37 +288,28 @@ def draw(probabilities: Tensor, chance: float) -> int:
 def verified(
     p: Tensor, q: Tensor, drafted: list[int], chances: list[float], *,
     keep: Callable[..., Any] = lambda p, q, chance: chance * q < p,
-    instead: Callable[[Tensor, Tensor], Tensor] = residual.right, go_on: bool = False, shift: int = 0,
+    instead: Callable[[Tensor, Tensor], Tensor] = residual.right, go_on: bool = False, both: bool = False,
 ) -> list[int]:
     """A round, with what can go wrong in it."""
     new: list[int] = []
     for place, token in enumerate(drafted):
-        if keep(p[place, token], q[place, token], chances[place]):
-            new.append(token)
-            continue
-        new.append(draw(instead(p[place + shift], q[place]), chances[-1]))
-        if not go_on:
+        kept = keep(p[place, token], q[place, token], chances[place])
+        new += [token] if kept or both else []
+        new += [] if kept else [draw(instead(p[place], q[place]), chances[-1])]
+        if not kept and not go_on:
             return new
     return [*new, draw(p[-1], chances[-1])]
+
+
+def by_parts(answer: Function, p: Tensor, q: Tensor, drafted: list[int], chances: list[float]) -> dict[str, Any]:
+    """What a round brings, so that it is seen whether the judging went wrong or the drawing."""
+    *stay, last = answer(p, q, drafted, chances)
+    return {"the number of new tokens": len(stay) + 1, "what stays of the draft": stay, "the token that is drawn": last}
 
 
 def dropped(p: Tensor, q: Tensor, drafted: list[int], chances: list[float]) -> list[int]:
     new = verified(p, q, drafted, chances)
     return new if len(new) > len(drafted) else new[:-1]
-
-
-def no_bonus(p: Tensor, q: Tensor, drafted: list[int], chances: list[float]) -> list[int]:
-    return verified(p, q, drafted, chances)[: len(drafted)]
-
-
-def whole_draft(p: Tensor, q: Tensor, drafted: list[int], chances: list[float]) -> list[int]:
-    new = verified(p, q, drafted, chances)
-    return new if len(new) > len(drafted) else [*drafted, new[-1]]
-
-
-def all_or_nothing(p: Tensor, q: Tensor, drafted: list[int], chances: list[float]) -> list[int]:
-    new = verified(p, q, drafted, chances)
-    return new if len(new) > len(drafted) else new[-1:]
 
 
 PS = torch.stack([P4, torch.tensor([0.7, 0.1, 0.1, 0.1]), torch.tensor([0.2, 0.2, 0.2, 0.4])])
@@ -399,7 +326,7 @@ QS = torch.stack([Q4, torch.tensor([0.2, 0.2, 0.3, 0.3])])
     why="The large model was asked once, and every token is its own, whoever proposed it.",
     cases=[
         (PS, QS, [2, 3], [0.9, 0.6, 0.55]),  # the second is refused
-        (PS, QS, [1, 0], [0.5, 0.2, 0.3]),  # the first is refused
+        (PS, QS, [1, 0], [0.5, 0.2, 0.9]),  # the first is refused
         (PS, QS, [0, 2], [0.99, 0.2, 0.7]),  # both are accepted
         (PS[:2], QS[:1], [1], [0.1, 0.1]),
         (PS, QS, [1, 3], [0.15, 0.9, 0.9]),
@@ -407,6 +334,7 @@ QS = torch.stack([Q4, torch.tensor([0.2, 0.2, 0.3, 0.3])])
         (PS.flip(1), QS, [0, 3], [0.3, 0.1, 0.8]),
         (PS.flip(1)[:2], QS[:1].flip(1), [2], [0.25, 0.9]),
     ],
+    drive=by_parts,
     given=lambda p, q, drafted, chances: f"for drafted = {drafted} and chances = {chances}",
     wrong={
         "what is refused is drawn anew from p: that changes the distribution. From the residual":
@@ -417,15 +345,12 @@ QS = torch.stack([Q4, torch.tensor([0.2, 0.2, 0.3, 0.3])])
         "the ratio is upside down: p / q": lambda *a: verified(*a, keep=lambda p, q, chance: chance * p < q),
         "after the first token that is refused the round ends: those behind it continue a text that is not there":
             lambda *a: verified(*a, go_on=True),
-        "if all are accepted, one more comes from the last row of p": no_bonus,
+        "if all are accepted, one more comes from the last row of p": lambda *a: verified(*a)[: len(a[2])],
         "where a token is refused, one from the residual takes its place": dropped,
-        "the refused token and all behind it must go": whole_draft,
-        "the tokens accepted before the refused one stay": all_or_nothing,
-        "the residual is that of the refused token's own place": lambda *a: verified(*a, shift=1),
-        "the residual is max(0, p − q): p first": lambda *a: verified(*a, instead=lambda p, q: residual.right(q, p)),
-        "every draft is kept: the chance decides": lambda p, q, d, c: [*d, draw(p[-1], c[-1])],
+        "the refused token is kept as well: the one that is drawn takes its place": lambda *a: verified(*a, both=True),
     },
     also_right=[verified],
+    refused=[lambda *a: verified(*a, instead=lambda p, q: residual.right(q, p))],
     equal={
         "if chances[place] * q[place, token] > p[place, token]:":
             "differs where chance · q equals p, which has no probability",
@@ -463,15 +388,16 @@ def taken(cost: float, k: int) -> float:
         "rates = [sum(alpha**n for n in range(k + 1)) / (1 + k * cost) for k in range(21)]; rates.index(max(rates))",
     ),
     why="The better and the cheaper the draft, the farther it may run ahead; a bad or dear one stays at home.",
-    cases=[(0.7, 0.1), (0.5, 0.5), (0.9, 0.05), (0.8, 0.2), (0.95, 0.0), (0.6, 0.02), (0.3, 0.6)],
+    cases=[(0.7, 0.1), (0.5, 0.5), (0.9, 0.05), (0.8, 0.2), (0.95, 0.0), (0.6, 0.02), (0.3, 0.6), (1.0, 0.1)],
     wrong={
         "k drafted tokens bring up to k + 1 tokens: the powers go from 0 to k":
             lambda a, c: longest(a, c, lambda a, k: brought(a, k) - 1, taken),
         "a draft counts only if all before it were accepted: powers of alpha":
             lambda a, c: longest(a, c, lambda a, k: 1 + k * a, taken),
         "that is the most tokens a round, whatever they cost": lambda a, c: longest(a, c, brought, lambda c, k: 1),
-        "that is all or nothing: a part of the draft counts, too":
-            lambda a, c: longest(a, c, lambda a, k: 1 + k * a**k, taken),
+        "that is a place in a list that begins with k = 1: places are counted from 0":
+            lambda a, c: [brought(a, k) / taken(c, k) for k in range(1, 21)].index(
+                max(brought(a, k) / taken(c, k) for k in range(1, 21))),
         "that is the rate: asked is the k": lambda a, c: max(brought(a, k) / taken(c, k) for k in range(21)),
         "20 is allowed, too: range(21)": lambda a, c: longest(a, c, brought, taken, 19),
         "of several that are equally good, the smallest":
@@ -493,6 +419,13 @@ def of_rows(weights: Tensor) -> Tensor:
     return weights.abs().amax(1, keepdim=True)
 
 
+def kept(answer: Function, weights: Tensor) -> dict[str, Any]:
+    """What is kept of a matrix: whole numbers, their type and the scales."""
+    found = named("the table of whole numbers", "the column of scales")(answer, weights)
+    whole = found["the table of whole numbers"]
+    return found | {"the type of the whole numbers": str(getattr(whole, "dtype", type(whole).__name__))}
+
+
 @exercise(
     hints=(
         "Which number of a row must become 127 or −127, and what is then one step worth?",
@@ -505,22 +438,19 @@ def of_rows(weights: Tensor) -> Tensor:
         (seeded(3, 4),),
         (100 * seeded(2, 3, seed=1),),
     ],
-    shown=lambda value, expected, weights: "for weights of shape " + f"{tuple(weights.shape)} " + which(
-        ("the whole numbers are", "the scales are"))(value, expected),
+    drive=kept,
     wrong={
-        "one scale serves the whole matrix: each row has its own":
-            lambda w: rounded(w, w.abs().max().expand(len(w), 1)),
+        "one scale serves the whole matrix: each row has its own": lambda w: rounded(w, w.abs().max()),
         "a scale belongs to a row, dim=1": lambda w: rounded(w, w.abs().amax(0, keepdim=True)),
         "the largest is taken with its sign, so that a large negative number overflows: abs() first":
             lambda w: rounded(w, w.amax(1, keepdim=True)),
         "that cuts off: to the nearest whole number, round()": lambda w: rounded(w, of_rows(w), torch.trunc),
-        "an int8 ends at 127, so the largest is to become 127, not 128":
-            lambda w: ((w / of_rows(w) * 128).round().clamp(-128, 127).to(torch.int8), of_rows(w) / 128),
-        "the range is −127 to 127: that is only half of it": lambda w: rounded(w, of_rows(w), steps=63),
+        "an int8 ends at 127, so the largest is to become 127, not 128": lambda w: rounded(w, of_rows(w), steps=128),
+        "the range is −127 to 127: 255 is all of it, from end to end": lambda w: rounded(w, of_rows(w), steps=255),
         "the scale is what a step is worth: largest / 127, not 127 / largest":
             lambda w: (rounded(w, of_rows(w))[0], 127 / of_rows(w)),
-        "the range goes from the smallest to the largest: take the largest absolute value":
-            lambda w: rounded(w, (w.amax(1, keepdim=True) - w.amin(1, keepdim=True)) / 2),
+        "those are still floats: .to(torch.int8) makes them take one byte each":
+            lambda w: ((w / of_rows(w) * 127).round(), of_rows(w) / 127),
     },
 )
 def quantised(weights: Tensor) -> tuple[Tensor, Tensor]:

@@ -37,10 +37,9 @@ def by_flag(ids: list[int], assistant: int, end: int) -> list[int]:
     return targets
 
 
-def after_first(ids: list[int], assistant: int, end: int) -> list[int]:
-    """Everything after the first marker."""
-    start = ids.index(assistant) if assistant in ids else len(ids)
-    return shifted(ids, [place > start for place in range(len(ids))])
+def from_to(ids: list[int], start: int, stop: int) -> list[int]:
+    """Only what stands between two places counts, the second among them."""
+    return shifted(ids, [start < place <= stop for place in range(len(ids))])
 
 
 # One mistake, one line or two.
@@ -58,7 +57,6 @@ def after_first(ids: list[int], assistant: int, end: int) -> list[int]:
         ([1, 8, 20, 21, 9, 30, 31, 2], 9, 2),
         ([1, 8, 20, 9, 30, 2, 8, 21, 22, 9, 31, 32, 2], 9, 2),
         ([1, 6, 40, 7, 41, 3, 6, 42], 7, 3),
-        ([1, 8, 20, 21], 9, 2),
         ([1, 8, 9, 2, 8, 9, 33, 2], 9, 2),
     ],
     wrong={
@@ -72,14 +70,10 @@ def after_first(ids: list[int], assistant: int, end: int) -> list[int]:
             lambda ids, a, e: shifted(ids, marked(ids, a, e, first=-1)),
         "the first word of each answer is missing: the marker is what it is predicted from":
             lambda ids, a, e: shifted(ids, marked(ids, a, e, first=1)),
-        "only the last answer counts: here are several":
-            lambda ids, a, e: shifted(ids, [yes and a not in ids[place:] for place, yes in
-                                            enumerate(marked(ids, a, e))]),
-        "after the first answer everything counts, the user's next turn too: the end token stops it": after_first,
-        "the prompt counts, and the answers do not: it is the other way round":
-            lambda ids, a, e: shifted(ids, [not yes for yes in marked(ids, a, e)]),
-        "what does not count was left out. Put −100 there, so that targets and inputs have one length":
-            lambda ids, a, e: [token for token in shifted(ids, marked(ids, a, e)) if token != OFF],
+        "only the first answer counts: all of them are to": lambda ids, a, e: from_to(
+            ids, ids.index(a), ids.index(e, ids.index(a))),
+        "from the first answer on everything counts, the user's next turn too: the end token stops it":
+            lambda ids, a, e: from_to(ids, ids.index(a), len(ids)),
         "what does not count is −100, which cross_entropy knows, and not 0, which is a token":
             lambda ids, a, e: [max(token, 0) for token in shifted(ids, marked(ids, a, e))],
     },
@@ -105,7 +99,7 @@ def answer_targets(ids: list[int], assistant: int, end: int) -> list[int]:
         "Begin with nats, and subtract math.log(n) for each n of choices.",
     ),
     why="That is the chain rule: the nats of a story are those of the facts, and of the rest when they are known.",
-    cases=[(20.0, [8, 6]), (20.0, [8, 8, 2]), (33.5, []), (10.0, [4])],
+    cases=[(20.0, [8, 6]), (20.0, [8, 8, 2]), (10.0, [4])],
     wrong={
         "that is what the facts cost, and not what is left": lambda nats, ns: sum(map(math.log, ns)),
         "the facts were added: knowing them makes the rest less surprising":
@@ -113,9 +107,11 @@ def answer_targets(ids: list[int], assistant: int, end: int) -> list[int]:
         "each of n is worth ln n nats, not n": lambda nats, ns: nats - sum(ns),
         "that is in bits. A nat is ln, math.log": lambda nats, ns: nats - sum(map(math.log2, ns)),
         "the facts come together as 8 · 6 possibilities, so their logarithms add up: not ln of the sum":
-            lambda nats, ns: nats - math.log(sum(ns) or 1),
+            lambda nats, ns: nats - math.log(sum(ns)),
         "nats are surprise, so nothing is divided": lambda nats, ns: nats / math.prod(ns),
-        "only the first fact was taken off": lambda nats, ns: nats - sum(map(math.log, ns[:1])),
+        "only the first fact was taken off": lambda nats, ns: nats - math.log(ns[0]),
+        "each fact has its own n: ln of the first, so many times, was taken off":
+            lambda nats, ns: nats - len(ns) * math.log(ns[0]),
     },
     also_right=[lambda nats, ns: nats - math.log(math.prod(ns)),
                 lambda nats, ns: nats + sum(math.log(1 / n) for n in ns)],
@@ -127,50 +123,19 @@ def answer_floor(nats: float, choices: list[int]) -> float:
     return nats
 
 
-class _LoRA(nn.Module):
-    """The right one, to be spoiled."""
+def spoiled(forward: Callable[..., Tensor] | None = None, **parts: Callable[[Any], Any]) -> Any:
+    """The right class, but for its forward, or for what some attributes are made of."""
 
-    def __init__(self, linear: nn.Linear, rank: int, alpha: float) -> None:
-        super().__init__()
-        self.linear = linear
-        self.A = nn.Parameter(torch.randn(rank, linear.in_features) / math.sqrt(linear.in_features))
-        self.B = nn.Parameter(torch.zeros(linear.out_features, rank))
-        self.scale = alpha / rank
+    def make(linear: nn.Linear, rank: int, alpha: float) -> Any:
+        made = type("LoRA", (LoRA.right,), {"forward": forward or LoRA.right.forward})(linear, rank, alpha)
+        made.alpha, made.rank = alpha, rank
+        for name, part in parts.items():
+            value = part(made)
+            delattr(made, name)
+            setattr(made, name, value)
+        return made
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.linear(x) + self.scale * (x @ self.A.T @ self.B.T)
-
-
-def spoiled(change: Callable[[Any], None] | None = None, forward: Callable[..., Tensor] | None = None) -> Any:
-    """The right class, but for what is done to it when it is made, or for its forward."""
-
-    class Spoiled(_LoRA):
-        def __init__(self, linear: nn.Linear, rank: int, alpha: float) -> None:
-            super().__init__(linear, rank, alpha)
-            self.alpha, self.rank = alpha, rank
-            if change is not None:
-                change(self)
-
-        def forward(self, x: Tensor) -> Tensor:
-            return forward(self, x) if forward else super().forward(x)
-
-    return Spoiled
-
-
-def setting(**values: Callable[[Any], Any]) -> Callable[[Any], None]:
-    """Give a module other attributes."""
-
-    def change(self: Any) -> None:
-        for name, value in values.items():
-            setattr(self, name, value(self))
-
-    return change
-
-
-def plain_tensors(self: Any) -> None:
-    A, B = self.A.data, self.B.data
-    del self.A, self.B
-    self.A, self.B = A, B
+    return make
 
 
 def layer(n: int, m: int) -> nn.Linear:
@@ -190,19 +155,24 @@ def use(answer: Any, linear: nn.Linear, rank: int, alpha: float) -> Any:
     module: Any = made
     if module.linear is not linear:
         raise AttributeError("its attribute linear is not the layer that was given")
-    n, x = linear.in_features, torch.linspace(-1, 2, 2 * linear.in_features).view(2, -1)
+    n, x = linear.in_features, torch.linspace(-1, 2, 2 * linear.in_features).view(2, 1, -1).requires_grad_()
+    spread = module.A.std() * math.sqrt(n)
     found = {
         "the attribute scale": module.scale,
         "the shape of A": list(module.A.shape),
         "the shape of B": list(module.B.shape),
-        "A holds nothing but 0 at first": not bool(module.A.any()),
-        "what the layer changes at first": module(x) - linear(x),
+        "whether A begins with random numbers of the size 1/√n": bool(0.3 < spread < 2 if n > 50 else spread > 0),
+        "whether the layer begins as the linear layer was": torch.allclose(module(x), linear(x)),
     }
-    module.A.data = torch.arange(rank * n).view(rank, n) / 7 - 1
+    module.A.data = torch.arange(rank * n).view(rank, n) / 7 / n - 0.3
     module.B.data = torch.arange(module.B.numel()).view(module.B.shape) / 5 + 0.1
-    found["what the layer gives for known A and B"] = module(x)
+    output = module(x)
     known = [name for name, weight in module.named_parameters() if weight.requires_grad]
-    return found | {"whether torch knows A and B as parameters": {"A", "B"} <= set(known)}
+    found |= {
+        "what the layer gives for known A and B": output[:, 0],
+        "whether torch knows A and B as parameters": {"A", "B"} <= set(known),
+    }
+    return found | {"the gradient of x": torch.autograd.grad(output.sum(), x)[0].sum()}
 
 
 @exercise(
@@ -212,38 +182,32 @@ def use(answer: Any, linear: nn.Linear, rank: int, alpha: float) -> Any:
         "self.linear(x) + self.scale * (x @ self.A.T @ self.B.T), with self.scale = alpha / rank.",
     ),
     why="A thin bypass beside a frozen layer: that is what most fine-tuned models of the world consist of.",
-    cases=[(layer(3, 2), 2, 6.0), (layer(2, 4), 1, 3.0), (layer(4, 3), 4, 2.0)],
+    cases=[(layer(3, 2), 2, 6.0), (layer(2, 4), 1, 3.0), (layer(4, 3), 4, 2.0), (layer(100, 2), 8, 8.0)],
     drive=use,
     given=lambda linear, rank, alpha: (
         f"for a linear layer from {linear.in_features} to {linear.out_features}, rank {rank} and alpha {alpha:g}"
     ),
     wrong={
-        "nothing is scaled: alpha / rank": spoiled(setting(scale=lambda self: 1.0)),
-        "that is scaled by alpha: divide by rank": spoiled(setting(scale=lambda self: self.alpha)),
-        "the scale is upside down: alpha / rank": spoiled(setting(scale=lambda self: self.rank / self.alpha)),
-        "the root of the rank belongs to another method: alpha / rank":
-            spoiled(setting(scale=lambda self: self.alpha / math.sqrt(self.rank))),
+        "that is scaled by alpha: divide by rank": spoiled(scale=lambda self: self.alpha),
+        "the scale is upside down: alpha / rank": spoiled(scale=lambda self: self.rank / self.alpha),
+        "nothing is scaled: self.scale times what A and B make of x":
+            spoiled(lambda self, x: self.linear(x) + x @ self.A.T @ self.B.T),
         "the linear layer itself is missing: the product is added to what it gives":
-            spoiled(forward=lambda self, x: self.scale * (x @ self.A.T @ self.B.T)),
+            spoiled(lambda self, x: self.scale * (x @ self.A.T @ self.B.T)),
         "B is to begin at 0, so that the model starts as it was":
-            spoiled(setting(B=lambda self: nn.Parameter(torch.ones_like(self.B)))),
-        "with both at 0 neither ever gets a gradient: A begins with random numbers":
-            spoiled(setting(A=lambda self: nn.Parameter(torch.zeros_like(self.A)))),
-        "A is to be (rank, n) and B (m, rank): they are exchanged":
-            spoiled(setting(A=lambda self: nn.Parameter(self.A.data.T.clone()),
-                            B=lambda self: nn.Parameter(self.B.data.T.clone())),
-                    lambda self, x: self.linear(x) + self.scale * (x @ self.A @ self.B)),
+            spoiled(B=lambda self: nn.Parameter(torch.ones_like(self.B))),
+        "A is 0 at first: it begins with random numbers, and B with 0":
+            spoiled(A=lambda self: nn.Parameter(torch.zeros_like(self.A))),
         "what comes out is scaled, the linear layer too: scale only the addition":
-            spoiled(forward=lambda self, x: self.scale * (self.linear(x) + x @ self.A.T @ self.B.T)),
-        "torch trains parameters alone: nn.Parameter(…)": spoiled(plain_tensors),
+            spoiled(lambda self, x: self.scale * (self.linear(x) + x @ self.A.T @ self.B.T)),
+        "torch trains parameters alone: nn.Parameter(…)":
+            spoiled(A=lambda self: self.A.data, B=lambda self: self.B.data),
     },
     also_right=[
-        spoiled(forward=lambda self, x: self.linear(x) + F.linear(F.linear(x, self.A), self.B) * self.scale),
-        spoiled(forward=lambda self, x: (
-            F.linear(x, self.linear.weight + self.scale * self.B @ self.A, self.linear.bias))),
+        spoiled(lambda self, x: self.linear(x) + F.linear(F.linear(x, self.A), self.B) * self.scale),
+        spoiled(lambda self, x: F.linear(x, self.linear.weight + self.scale * self.B @ self.A, self.linear.bias)),
     ],
-    equal={"self.A = nn.Parameter(torch.randn(rank, linear.in_features) * math.sqrt(linear.in_features))":
-           "how large the random numbers are is free"},
+    refused=[spoiled(lambda self, x: self.linear(x).detach() + self.scale * (x @ self.A.T @ self.B.T))],
 )
 class LoRA(nn.Module):
     def __init__(self, linear: nn.Linear, rank: int, alpha: float) -> None:
@@ -288,14 +252,10 @@ def merged_weight(weight: Tensor, A: Tensor, B: Tensor, scale: float) -> Tensor:
     return weight + scale * (B @ A)
 
 
-def interval(
-    k: int, n: int, z: float = 1.96, middle: bool = True, extra: bool = True, outer: bool = True
-) -> list[float]:
-    """Wilson's interval, or one with a part of it left out."""
-    p = k / n
-    centre = p + (z * z / (2 * n) if middle else 0)
-    half = z * math.sqrt(p * (1 - p) / n + (z * z / (4 * n * n) if extra else 0))
-    below = 1 + z * z / n if outer else 1
+def interval(k: int, n: int, z: float = 1.96, *, middle: float = 1, extra: float = 1, outer: float = 1) -> list[float]:
+    """Wilson's interval, or one with another factor at one of its parts."""
+    p, below = k / n, 1 + outer * z * z / n
+    centre, half = p + middle * z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + extra * z * z / (4 * n * n))
     return [(centre - half) / below, (centre + half) / below]
 
 
@@ -306,19 +266,22 @@ def interval(
         "half = z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)); return ((centre - half) / (1 + z**2 / n), …).",
     ),
     why="40 of 40 is not certainty: the interval says how much of it the next 40 may take back.",
-    cases=[(8, 10), (0, 20), (40, 40), (30, 120), (1, 3)],
+    cases=[(8, 10), (0, 16), (40, 40), (30, 120), (1, 3)],
     tolerance=1e-4,
     wrong={
-        "that is p ± 1.96 √(p(1 − p)/n), the textbook's, which gives 0 ± 0 for 0 of 20":
-            lambda k, n: interval(k, n, middle=False, extra=False, outer=False),
-        "both ends are to be divided by 1 + z²/n": lambda k, n: interval(k, n, outer=False),
-        "the centre is p + z²/(2n), not p": lambda k, n: interval(k, n, middle=False),
-        "z²/(4n²) is missing under the root": lambda k, n: interval(k, n, extra=False),
-        "that is for z = 1, two thirds of the time. 95 % need 1.96": lambda k, n: interval(k, n, z=1),
-        "z = 2 is close: 1.96": lambda k, n: interval(k, n, z=2),
-        "the lower end alone: return both, (low, high)": lambda k, n: interval(k, n)[0],
+        "that is p ± 1.96 √(p(1 − p)/n), the usual one, which gives 0 ± 0 for 0 of 16":
+            lambda k, n: interval(k, n, middle=0, extra=0, outer=0),
+        "both ends are to be divided by 1 + z²/n": lambda k, n: interval(k, n, outer=0),
+        "the centre is p + z²/(2n), not p": lambda k, n: interval(k, n, middle=0),
+        "z²/(4n²) is missing under the root": lambda k, n: interval(k, n, extra=0),
+        "z²/2 is to be divided by n as well: a / 2 * n multiplies, so write a / (2 * n)":
+            lambda k, n: interval(k, n, middle=n * n),
+        "z²/4 is to be divided by n² as well: a / 4 * b multiplies, so write a / (4 * b)":
+            lambda k, n: interval(k, n, extra=n**4),
+        "the whole of centre ± half is divided by 1 + z²/n, not half alone: parentheses": lambda k, n: [
+            (low + high) / 2 * (1 + 1.96**2 / n) + side * (high - low) / 2 for low, high in [interval(k, n)]
+            for side in (-1, 1)],
         "the high end comes second": lambda k, n: interval(k, n)[::-1],
-        "these are counts: shares, between 0 and 1": lambda k, n: [n * end for end in interval(k, n)],
     },
     also_right=[lambda k, n: tuple(interval(k, n)), lambda k, n: torch.tensor(interval(k, n))],
     refused=[lambda k, n: (k / n, k / n)],
@@ -338,18 +301,22 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
         "(passed − false_passes) / (1 − misses − false_passes).",
     ),
     why="Who knows how often the judge errs can take his errors out of the mean, at the price of a wider interval.",
-    cases=[(0.61, 0.1, 0.05), (0.3, 0.2, 0.1), (0.9, 0.0, 0.1), (0.5, 0.25, 0.0)],
+    cases=[(0.61, 0.1, 0.05), (0.3, 0.2, 0.1), (0.9, 0.0, 0.1), (0.5, 0.25, 0.0), (0.15, 0.2, 0.1)],
     wrong={
         "that is the way there, from the truth to what the judge passes: turn it round":
             lambda s, a, b: s * (1 - b) + (1 - s) * a,
-        "only the false passes were taken off; divide by 1 − misses − false_passes": lambda s, a, b: s - a,
+        "what is left is still to be divided, for the judge passes only a part of the right ones":
+            lambda s, a, b: s - a,
         "the misses were forgotten below": lambda s, a, b: (s - a) / (1 - a),
         "the false passes were forgotten above": lambda s, a, b: s / (1 - a - b),
         "the two kinds of error are exchanged": lambda s, a, b: (s - b) / (1 - a - b),
-        "the misses are added, the false passes subtracted, as if both were shares of all": lambda s, a, b: s - a + b,
+        "a sign is turned below: both kinds of error are subtracted from 1":
+            lambda s, a, b: (s - a) / (1 - b + a),
+        "by chance it may come out below 0: left so, the mean over many judges is right; cut off, it is not":
+            lambda s, a, b: min(1, max(0, (s - a) / (1 - a - b))),
         "nothing was taken off for the false passes below": lambda s, a, b: (s - a) / (1 - b),
     },
-    refused=[lambda s, a, b: s],
+    refused=[lambda s, a, b: s, lambda s, a, b: abs(s - a) / (1 - a - b)],
 )
 def true_share(passed: float, false_passes: float, misses: float) -> float:
     return (passed - false_passes) / (1 - misses - false_passes)

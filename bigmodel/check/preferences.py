@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bigmodel.check.engine import exercise
+from bigmodel.check.engine import Function, exercise
+from bigmodel.check.fast_decoding import summing
+from bigmodel.check.translation import named
 from bigmodel.check.values import written
 
 
@@ -17,6 +19,23 @@ def row(*numbers: float) -> Tensor:
 
 def to_one(weights: Tensor) -> Tensor:
     return weights / weights.sum()
+
+
+def trained(**places: int) -> Function:
+    """A way to use a loss: from it a gradient must reach the arguments that stand at these places."""
+
+    def use(answer: Function, *arguments: Any) -> Any:
+        for place in places.values():
+            arguments[place].requires_grad_()
+        loss = answer(*arguments)
+        if isinstance(loss, (int, float)) or (isinstance(loss, Tensor) and loss.numel() == 1):
+            if isinstance(loss, Tensor) and loss.requires_grad:
+                loss.sum().backward()
+            if lost := [name for name, place in places.items() if arguments[place].grad is None]:
+                raise RuntimeError(f"no gradient reaches {lost[0]}: it must be used, not detached or made a number")
+        return loss
+
+    return use
 
 
 # One mistake, one line or two.
@@ -33,26 +52,28 @@ def to_one(weights: Tensor) -> Tensor:
         (row(0.1, 0.2, 0.3, 0.4), row(1.0, -1.0, 0.5, 2.0), 0.5),
         (row(0.25, 0.75), row(2.0, 0.0), 4.0),
     ],
+    shown=summing("reference", "rewards", "beta"),
     wrong={
-        "the weights are right, but they do not sum to 1: divide by their sum": lambda p, r, b: p * (r / b).exp(),
+        "the exponential is missing: the reward lifts by the factor e^(reward / beta)":
+            lambda p, r, b: to_one(p * (r / b)),
         "the rewards were multiplied by beta: a large beta keeps close to the reference, so divide by it":
             lambda p, r, b: to_one(p * (r * b).exp()),
         "the reference is missing: what it never writes stays rare, however good":
             lambda p, r, b: torch.softmax(r / b, 0),
-        "beta is missing": lambda p, r, b: to_one(p * r.exp()),
+        "beta has no effect: it divides the rewards, before the exponential": lambda p, r, b: to_one(p * r.exp()),
         "the sign is turned: a higher reward must lift an answer": lambda p, r, b: to_one(p * (-r / b).exp()),
         "the reference was added to the factor: it is lifted by it, so multiply":
             lambda p, r, b: to_one(p + (r / b).exp()),
         "that is softmax of the reference plus reward / beta: it is ln of the reference that belongs there":
             lambda p, r, b: torch.softmax(p + r / b, 0),
-        "all probability is on the best answer: that is beta = 0":
-            lambda p, r, b: F.one_hot(r.argmax(), len(r)).float(),
+        "the weights sum to 1 when they are divided by their sum; a softmax on top is an exponential too many":
+            lambda p, r, b: torch.softmax(p * (r / b).exp(), 0),
     },
     also_right=[
         lambda p, r, b: torch.softmax(p.log() + r / b, 0),
         lambda p, r, b: to_one(torch.tensor([math.exp(y / b) for y in r.tolist()]) * p).tolist(),
     ],
-    refused=[lambda p, r, b: to_one(p * (1 + r / b)), lambda p, r, b: to_one(p * 2 ** (r / b))],
+    refused=[lambda p, r, b: p * (r / b).exp(), lambda p, r, b: to_one(p * 2 ** (r / b))],
 )
 def optimum(reference: Tensor, rewards: Tensor, beta: float) -> Tensor:
     weights = reference * (rewards / beta).exp()
@@ -72,6 +93,7 @@ def optimum(reference: Tensor, rewards: Tensor, beta: float) -> Tensor:
         (row(3.0), row(1.0)),
         (row(0.0, -60.0), row(200.0, 70.0)),
     ],
+    drive=trained(better=0, worse=1),
     wrong={
         "the two are exchanged: the loss is small where the better one has the higher score":
             lambda a, b: -F.logsigmoid(b - a).mean(),
@@ -80,15 +102,12 @@ def optimum(reference: Tensor, rewards: Tensor, beta: float) -> Tensor:
         "that is the probability itself: its loss is −ln of it": lambda a, b: torch.sigmoid(a - b).mean(),
         "that is 1 − the probability: its loss is −ln of it": lambda a, b: torch.sigmoid(b - a).mean(),
         "that is the sum over the pairs: take the mean": lambda a, b: -F.logsigmoid(a - b).sum(),
-        "one loss a pair: take their mean": lambda a, b: -F.logsigmoid(a - b),
         "the mean was taken before the logarithm: each pair has a loss of its own":
             lambda a, b: -F.logsigmoid((a - b).mean()),
         "that is −ln of the mean probability: take the logarithm of each pair first":
             lambda a, b: -torch.sigmoid(a - b).mean().log(),
         "that is infinite where the difference is large: torch.sigmoid rounds to 0 there, F.logsigmoid does not":
             lambda a, b: -torch.sigmoid(a - b).log().mean(),
-        "the logarithm is to base 2": lambda a, b: -F.logsigmoid(a - b).mean() / math.log(2),
-        "the sigmoid is missing: that is the mean difference": lambda a, b: (b - a).mean(),
     },
     also_right=[
         lambda a, b: F.softplus(b - a).mean(),
@@ -96,7 +115,8 @@ def optimum(reference: Tensor, rewards: Tensor, beta: float) -> Tensor:
         lambda a, b: F.binary_cross_entropy_with_logits(a - b, torch.ones_like(a)),
         lambda a, b: F.cross_entropy(torch.stack([a, b], 1), torch.zeros(len(a), dtype=torch.long)),
     ],
-    refused=[lambda a, b: torch.relu(1 - (a - b)).mean(), lambda a, b: -torch.sigmoid(a - b).clamp(1e-7).log().mean()],
+    refused=[lambda a, b: -F.logsigmoid(a - b).mean().item(), lambda a, b: -F.logsigmoid(a - b.detach()).mean(),
+             lambda a, b: -torch.sigmoid(a - b).clamp(1e-7).log().mean()],
 )
 def bradley_terry(better: Tensor, worse: Tensor) -> Tensor:
     return -F.logsigmoid(better - worse).mean()
@@ -118,45 +138,39 @@ def dpo_of(margin: Any) -> Any:
         "margin = beta * ((chosen - reference_chosen) - (rejected - reference_rejected)); "
         "-F.logsigmoid(margin).mean().",
     ),
-    why="Ten lines for a whole field: no reward model, no sampling while it trains. The next training runs on yours.",
+    why="Four lines for a whole field: no reward model, no sampling while it trains. The next training runs on yours.",
     cases=[
         (row(-9.0, -12.0, -7.0), row(-10.0, -11.0, -9.0), row(-10.0, -11.0, -8.5), row(-9.5, -13.0, -8.0), 0.5),
         (row(-3.0, -4.0), row(-5.0, -2.5), row(-3.0, -4.0), row(-5.0, -2.5), 0.1),
         (row(-20.0, -30.0), row(-25.0, -21.0), row(-22.0, -29.0), row(-23.0, -26.0), 2.0),
         (row(-400.0, -300.0), row(-2.0, -3.0), row(-4.0, -9.0), row(-5.0, -7.0), 1.0),
     ],
+    drive=trained(chosen=0, rejected=1),
     given=lambda c, r, C, R, beta: f"for {len(c)} pairs, the first with ln p = {c[0]:g} and {r[0]:g} under the policy, "
                                    f"{C[0]:g} and {R[0]:g} under the reference, and beta = {beta:g}",
     wrong={
         "the reference is missing: compare how far the policy has moved from it, not the probabilities themselves":
             dpo_of(lambda c, r, C, R, b: b * (c - r)),
-        "chosen and rejected are exchanged: the loss must fall when the chosen answer gains":
+        "the margin has the wrong sign: chosen minus rejected, and policy minus reference":
             dpo_of(lambda *a: -margins(*a)),
-        "beta is missing": dpo_of(lambda c, r, C, R, b: margins(c, r, C, R, 1)),
         "the difference is divided by beta: the implicit reward is beta times the log-ratio":
             dpo_of(lambda c, r, C, R, b: margins(c, r, C, R, 1 / b)),
         "beta stands outside of the sigmoid: it belongs to the reward, inside": lambda c, r, C, R, b:
             -b * F.logsigmoid(margins(c, r, C, R, 1)).mean(),
         "that is the sum over the pairs: take the mean": lambda *a: -F.logsigmoid(margins(*a)).sum(),
-        "one loss a pair: take their mean": lambda *a: -F.logsigmoid(margins(*a)),
         "the minus is missing: a loss is made smaller, and ln of a probability larger":
             lambda *a: F.logsigmoid(margins(*a)).mean(),
-        "the reference has the wrong sign: a log-ratio is policy minus reference":
+        "each answer is compared with its own probability under the reference, policy minus reference":
             dpo_of(lambda c, r, C, R, b: b * ((c + C) - (r + R))),
-        "the rejected answer's log-ratio was added: subtract it": dpo_of(lambda c, r, C, R, b: b * ((c - C) + (r - R))),
-        "the rejected answer plays no part": dpo_of(lambda c, r, C, R, b: b * (c - C)),
-        "the logarithm is missing: that is 1 − the probability": lambda *a: torch.sigmoid(-margins(*a)).mean(),
         "that is infinite where the margin is far below 0: F.logsigmoid is not":
             lambda *a: -torch.sigmoid(margins(*a)).log().mean(),
-        "the log-probabilities were turned into probabilities: the ratio is a difference of logarithms": dpo_of(
-            lambda c, r, C, R, b: b * ((c.exp() - C.exp()) - (r.exp() - R.exp()))),
     },
     also_right=[
         lambda c, r, C, R, b: F.softplus(-b * (c - r - C + R)).mean(),
         lambda c, r, C, R, b: bradley_terry.right(b * (c - C), b * (r - R)),
     ],
-    refused=[lambda *a: -margins(*a).mean(), lambda *a: (1 - margins(*a)).relu().mean(),
-             lambda *a: ((margins(*a) - 1) ** 2).mean()],
+    refused=[lambda *a: -F.logsigmoid(margins(*a)).mean().item(), lambda *a: (1 - margins(*a)).relu().mean(),
+             lambda c, r, *a: -F.logsigmoid(margins(c, r.detach(), *a)).mean()],
 )
 def dpo_loss(chosen: Tensor, rejected: Tensor, reference_chosen: Tensor, reference_rejected: Tensor,
              beta: float) -> Tensor:
@@ -169,7 +183,7 @@ def spread(r: Tensor) -> Tensor:
     return r - r.mean(1, keepdim=True)
 
 
-GROUPS = torch.tensor([[3.0, 1.0, 0.0, 4.0], [2.0, 2.5, 2.0, 0.5], [1.0, 1.0, 1.0, 1.0]])
+GROUPS = torch.tensor([[3.0, 1.0, 0.0, 4.0], [2.0, 2.5, 2.0, 0.5], [1.0, 1.5, 1.0, 1.0]])
 
 
 @exercise(
@@ -186,12 +200,9 @@ GROUPS = torch.tensor([[3.0, 1.0, 0.0, 4.0], [2.0, 2.5, 2.0, 0.5], [1.0, 1.0, 1.
         "the mean was taken over the groups, column by column: a group is a row": lambda r: r - r.mean(0, keepdim=True),
         "the sign is turned: what is better than its group must be above 0": lambda r: -spread(r),
         "that is divided by the standard deviation, as the first GRPO did. Here the difference alone": lambda r:
-            spread(r) / r.std(1, keepdim=True).clamp_min(1e-4),
-        "that is divided by the standard deviation of all N, as the first GRPO did. Here the difference alone":
-            lambda r: spread(r) / r.std(1, keepdim=True, unbiased=False).clamp_min(1e-4),
+            spread(r) / r.std(1, keepdim=True),
         "each was compared with the best of its group, not with the mean": lambda r: r - r.max(1, keepdim=True).values,
-        "each was compared with the worst of its group, not with the mean": lambda r: r - r.min(1, keepdim=True).values,
-        "that is the median of the group, not its mean": lambda r: r - r.quantile(0.5, dim=1, keepdim=True),
+        "that is the median of the group, not its mean": lambda r: r - r.median(1, keepdim=True).values,
         "each was compared with the mean of the others, without itself: take all of the group, itself included":
             lambda r: spread(r) * r.shape[1] / (r.shape[1] - 1),
         "those are the means: subtract them from the rewards": lambda r: r.mean(1, keepdim=True).expand_as(r),
@@ -240,6 +251,7 @@ def careful(ratio: Tensor, A: Tensor, clip: float) -> Tensor:
         (*batch(5, 1, moved=1.0), 0.3),
         (*batch(3, 2, moved=0.0), 0.2),
     ],
+    drive=trained(new=0),
     given=lambda new, old, A, clip: f"for ln p now {written(new, 3)}, before {written(old, 3)}, advantages "
                                     f"{written(A, 2)} and clip = {clip:g}",
     wrong={
@@ -252,21 +264,14 @@ def careful(ratio: Tensor, A: Tensor, clip: float) -> Tensor:
         "the exponential is missing: new − old is the logarithm of the ratio":
             lambda new, old, A, c: -careful(new - old, A, c).mean(),
         "that is the sum over the answers: take their mean": lambda *a: clipped(careful)(*a) * len(a[0]),
-        "one number an answer: take their mean": lambda new, old, A, c: -careful((new - old).exp(), A, c),
         "the smaller ratio was taken, and then multiplied: where the advantage is below 0 that is the larger product":
             clipped(lambda q, A, c: torch.minimum(q, cut(q, c)) * A),
-        "the ratio was cut above alone: between 1 − clip and 1 + clip":
-            clipped(lambda q, A, c: torch.minimum(q * A, q.clamp_max(1 + c) * A)),
-        "the ratio was cut between −clip and clip: it is 1 where nothing has changed":
-            clipped(lambda q, A, c: torch.minimum(q * A, q.clamp(-c, c) * A)),
-        "the log-ratio was clipped, before the exponential: the ratio itself is kept between 1 − clip and 1 + clip":
-            lambda new, old, A, c: -torch.minimum((new - old).exp() * A, (new - old).clamp(-c, c).exp() * A).mean(),
     },
     also_right=[
         lambda new, old, A, c: torch.maximum(-(new - old).exp() * A, -cut((new - old).exp(), c) * A).sum() / len(new),
         clipped(lambda q, A, c: torch.where(A > 0, q.clamp_max(1 + c), q.clamp_min(1 - c)) * A),
     ],
-    refused=[lambda new, old, A, c: -(new * A).mean(), clipped(lambda q, A, c: careful(q, A.abs(), c))],
+    refused=[clipped(lambda q, A, c: careful(q.detach(), A, c)), clipped(lambda q, A, c: careful(q, A.abs(), c))],
 )
 def grpo_loss(new: Tensor, old: Tensor, advantages: Tensor, clip: float) -> Tensor:
     ratio = (new - old).exp()  # (B,)
@@ -284,24 +289,22 @@ def grpo_loss(new: Tensor, old: Tensor, advantages: Tensor, clip: float) -> Tens
     cases=[
         (row(-2.0, -3.0, -1.0), row(-2.5, -2.0, -4.0)),
         (row(-1.0, -1.0), row(-1.0, -1.0)),
-        (row(-5.0, -7.0, -6.0, -4.0), row(-5.2, -6.5, -6.5, -4.1)),
+        (row(-5.0, -7.0, -6.0, -4.0), row(-5.2, -6.5, -5.9, -4.1)),
     ],
+    drive=named("k1", "k2", "k3"),
     wrong={
         "u has the wrong sign: policy minus reference, since the samples are the policy's":
-            lambda p, q: ((q - p).mean(), ((q - p) ** 2 / 2).mean(), ((p - q).exp() - 1 - (p - q)).mean()),
+            lambda p, q: three(q - p),
         "the half of k2 is missing": lambda p, q: (three(p - q)[0], ((p - q) ** 2).mean(), three(p - q)[2]),
         "k2 is half of the mean of u², not of the squared mean":
             lambda p, q: (three(p - q)[0], (p - q).mean() ** 2 / 2, three(p - q)[2]),
-        "k3 has e^(u), expected e^(−u): the ratio is reference to policy":
+        "k3 takes e^(−u), the ratio of reference to policy":
             lambda p, q: (*three(p - q)[:2], ((p - q).exp() - 1 + (p - q)).mean()),
+        "that is k3 of −u: it takes e^(−u) and adds u": lambda p, q: (*three(p - q)[:2], three(q - p)[2]),
         "in k3 u is subtracted: e^(−u) − 1 + u": lambda p, q: (*three(p - q)[:2], ((q - p).exp() - 1 - (p - q)).mean()),
         "the − 1 of k3 is missing: it must be 0 where policy and reference agree":
             lambda p, q: (*three(p - q)[:2], ((q - p).exp() + (p - q)).mean()),
         "those are sums: take the means over the samples": lambda p, q: tuple(len(p) * k for k in three(p - q)),
-        "those are not means, but one value a sample": lambda p, q:
-            (p - q, (p - q) ** 2 / 2, (q - p).exp() - 1 + (p - q)),
-        "k3 was made of the mean of u: take e^(−u) of each sample first": lambda p, q:
-            (*three(p - q)[:2], (-(p - q).mean()).exp() - 1 + (p - q).mean()),
     },
     also_right=[
         lambda p, q: [x.item() for x in three(p - q)],
@@ -331,6 +334,12 @@ def by_levels(raised: Any) -> Any:
     return distribution
 
 
+def in_order(p: Tensor, r: Tensor, n: int) -> Tensor:
+    order = r.argsort(stable=True)
+    up_to = p[order].cumsum(0)
+    return (up_to**n - (up_to - p[order]) ** n)[order.argsort()]
+
+
 right_best = by_levels(lambda p, up, under, n: p / (up - under) * (up**n - under**n))
 
 
@@ -349,22 +358,23 @@ right_best = by_levels(lambda p, up, under, n: p / (up - under) * (up**n - under
         (row(0.4, 0.6), row(0.0, 2.0), 5),
     ],
     tolerance=1e-4,
+    shown=summing("reference", "rewards", "n"),
     wrong={
         "that is the probability that all n have at most this reward: subtract that all n have less":
-            by_levels(lambda p, up, under, n: up**n),
+            by_levels(lambda p, up, under, n: p / (up - under) * up**n),
         "that is the share of the whole level: answers with the same reward divide it among them, by the reference":
             by_levels(lambda p, up, under, n: up**n - under**n),
         "answers of one reward share equally here: they share in proportion to the reference": lambda p, r, n:
             by_levels(lambda p, up, under, n: up**n - under**n)(p, r, n) / torch.stack([(r == x).sum() for x in r]),
-        "that is the reference itself: n is not used": lambda p, r, n: p.clone(),
+        "that is the probability that all n draws have this reward: at least one has it, and none has more":
+            by_levels(lambda p, up, under, n: p / (up - under) * (up - under) ** n),
         "that is the worst of n: count those at most as good, not those at least as good":
             lambda p, r, n: right_best(p, -r, n),
-        "n was multiplied, not a power: all n draws must be so, and they are independent":
-            by_levels(lambda p, up, under, n: p * n),
+        "that is the probability that the answer is among the n, the best or not":
+            lambda p, r, n: 1 - (1 - p) ** n,
         "the best answer alone is left: with n draws a worse one still wins sometimes": lambda p, r, n:
             F.one_hot(r.argmax(), len(r)).float(),
-        "that is the reference raised to n: one answer drawn n times over": lambda p, r, n: to_one(p**n),
-        "n is off by one": lambda p, r, n: right_best(p, r, n - 1),
+        "answers with one reward were put into an order: they are equally good, and share": in_order,
     },
     also_right=[
         right_best,

@@ -10,12 +10,24 @@ from torch import Tensor
 from bigmodel import translator
 from bigmodel.attention import causal_mask, cos_sin
 from bigmodel.check.building import building
-from bigmodel.check.engine import exercise
-from bigmodel.check.transformer import made, random, small
-from bigmodel.check.values import written
+from bigmodel.check.engine import Function, exercise
+from bigmodel.check.transformer import around, made, random, small
+from bigmodel.check.values import listed
 from bigmodel.decoder import Config
 
 Joint = Mapping[tuple[str, str], float]  # (source, target) → the probability that both come together
+
+
+def named(*names: str) -> Function:
+    """A way to use an answer that returns several things: each under its name."""
+
+    def use(answer: Function, *arguments: Any) -> dict[str, Any]:
+        found = answer(*arguments)
+        if not isinstance(found, (list, tuple, Tensor)) or len(found) != len(names):
+            raise ValueError(f"{len(names)} things are asked for: {listed(names)}")
+        return dict(zip(names, found, strict=True))
+
+    return use
 
 
 # One mistake, one line or two.
@@ -28,26 +40,25 @@ Joint = Mapping[tuple[str, str], float]  # (source, target) → the probability 
     ),
     why="At every position the decoder sees the true tokens before it, and is asked for the next: all in one pass.",
     cases=[([7, 5, 9], 1, 2), ([4, 4], 0, 3), ([8], 6, 1), ([], 1, 2)],
+    drive=named("the input", "the targets"),
     wrong={
-        "input and target are the same token at each position: the answer stands in front of it":
-            lambda ids, start, end: ([start, *ids], [start, *ids]),
-        "start is missing in the input, so that nothing asks for the first token":
-            lambda ids, start, end: (ids, [*ids[1:], end]),
         "end is missing in the targets, so that it never learns to stop":
-            lambda ids, start, end: ([start, *ids[:-1]], list(ids)),
+            lambda ids, start, end: ([start, *ids], ids),
+        "start is missing in the input, so that nothing asks for the first token":
+            lambda ids, start, end: (ids, [*ids, end]),
+        "that is the shift alone: start stands before the first token, end behind the last":
+            lambda ids, start, end: (ids[:-1], ids[1:]),
+        "input and target are the same token at each position: the answer stands in front of it":
+            lambda ids, start, end: ([start, *ids, end], [start, *ids, end]),
         "the input has one token too many: behind end nothing is to be guessed":
             lambda ids, start, end: ([start, *ids, end], [*ids, end]),
         "start is no target: it is given, not guessed": lambda ids, start, end: ([start, *ids], [start, *ids, end]),
         "the two lists are exchanged: the input first, then the targets":
             lambda ids, start, end: ([*ids, end], [start, *ids]),
         "start and end are exchanged": lambda ids, start, end: ([end, *ids], [*ids, start]),
-        "that is shifted twice: each target is the token after the next":
-            lambda ids, start, end: ([start, *ids], [*ids[1:], end, end]),
     },
-    also_right=[
-        lambda ids, start, end: ([start, *ids], [*ids, end]),
-        lambda ids, start, end: [[start, *ids, end][:-1], [start, *ids, end][1:]],
-    ],
+    also_right=[lambda ids, start, end: [[start, *ids, end][:-1], [start, *ids, end][1:]]],
+    refused=[lambda ids, start, end: ([start, *ids], [end, *ids])],
 )
 def teacher_forcing(ids: list[int], start: int, end: int) -> tuple[list[int], list[int]]:
     return [start] + ids, ids + [end]  # noqa: RUF005 (as a beginner writes it)
@@ -69,11 +80,6 @@ def nats(probabilities: Mapping[Any, float]) -> float:
     return -sum(p * math.log(p) for p in probabilities.values())
 
 
-def of_each_source(joint: Joint) -> dict[str, float]:
-    """The entropy of the targets of each source, by itself."""
-    return {s: nats({both: p / q for both, p in joint.items() if both[0] == s}) for s, q in side(joint, 0).items()}
-
-
 def conditional(source_p: Mapping[str, float], joint: Joint) -> float:
     """The conditional entropy, with these probabilities of the sources."""
     return -sum(p * math.log(p / source_p[both[0]]) for both, p in joint.items())
@@ -92,27 +98,20 @@ def conditional(source_p: Mapping[str, float], joint: Joint) -> float:
     wrong={
         "that is the entropy of both together: divide each p by that of its source": nats,
         "that is the entropy of the targets, the sources unknown": lambda joint: nats(side(joint, 1)),
-        "that is the entropy of the sources": lambda joint: nats(side(joint, 0)),
+        "that is what source and target have in common: what is left open is the rest": lambda joint:
+            nats(side(joint, 0)) + nats(side(joint, 1)) - nats(joint),
         "that is what the target leaves open of the source: the other way round":
             lambda joint: nats(joint) - nats(side(joint, 1)),
-        "those are bits, base 2: nats take math.log":
-            lambda joint: (nats(joint) - nats(side(joint, 0))) / math.log(2),
-        "the minus is missing: ln of a probability is never above 0":
-            lambda joint: nats(side(joint, 0)) - nats(joint),
-        "each pair is weighted with p(target | source): the weight is p(both)":
-            lambda joint: sum(of_each_source(joint).values()),
+        "those are bits, base 2: nats take math.log": lambda joint: conditional(side(joint, 0), joint) / math.log(2),
+        "the sign is turned: ln of p(target | source) is never above 0, and minus it is the surprise":
+            lambda joint: -conditional(side(joint, 0), joint),
+        "each pair is weighted with p(target | source): the weight is p(both)": lambda joint: sum(
+            -p / side(joint, 0)[s] * math.log(p / side(joint, 0)[s]) for (s, _), p in joint.items()),
         "the pairs of a source are to be added up: only its last one was kept":
             lambda joint: conditional({both[0]: p for both, p in joint.items()}, joint),
-        "p(both) was multiplied with that of the source: divide": lambda joint: nats(joint) + nats(side(joint, 0)),
-        "all pairs are weighted alike: each counts with its p(both)": lambda joint: sum(
-            math.log(side(joint, 0)[both[0]] / p) for both, p in joint.items()) / len(joint),
-        "the sources are all weighted alike: each counts as often as it comes":
-            lambda joint: sum(of_each_source(joint).values()) / len(side(joint, 0)),
     },
-    also_right=[
-        lambda joint: nats(joint) - nats(side(joint, 0)),
-        lambda joint: sum(side(joint, 0)[s] * entropy for s, entropy in of_each_source(joint).items()),
-    ],
+    also_right=[lambda joint: nats(joint) - nats(side(joint, 0))],
+    refused=[lambda joint: conditional(side(joint, 0), joint) / len(joint)],
 )
 def conditional_entropy(joint: dict[tuple[str, str], float]) -> float:
     source_p: dict[str, float] = {}
@@ -136,18 +135,11 @@ def reading(forward: Callable[..., Tensor]) -> Any:
     return made(translator.Encoder, changed)
 
 
-def through(self: Any, x: Tensor, *others: Any) -> Tensor:
+def through(self: Any, x: Tensor, *others: Any, kept: int = 0) -> Tensor:
     """x, through all blocks."""
     for block in self.blocks:
-        x = block(x, *others)
+        x = kept * x + block(x, *others)
     return x
-
-
-def added(self: Any, source: Tensor, *others: Any) -> Tensor:
-    x = self.embedding(source)
-    for block in self.blocks:
-        x = x + block(x, *others)
-    return self.norm(x)
 
 
 @building(
@@ -168,33 +160,25 @@ def added(self: Any, source: Tensor, *others: Any) -> Tensor:
     wrong={
         "padding is looked at: the mask is False there": reading(
             lambda self, source, m, r: self.norm(through(self, self.embedding(source), torch.ones_like(m), r))),
-        "nobody looks at what comes later: an encoder may, the whole source is there": reading(
+        "that is the decoder's mask: the whole source is there, so all may look ahead; only padding is hidden": reading(
             lambda self, source, m, r: self.norm(
-                through(self, self.embedding(source), m & causal_mask(source.shape[1]), r))),
+                through(self, self.embedding(source), causal_mask(source.shape[1]), r))),
         "the mask is the wrong way round: it lets padding be seen, and nothing else": reading(
             lambda self, source, m, r: self.norm(through(self, self.embedding(source), ~m, r))),
-        "the mask is laid over those who look: over those who are looked at, padding[:, None, None, :]": reading(
+        "the mask is laid over those who look: it belongs over those who are looked at, the last dimension": reading(
             lambda self, source, m, r: self.norm(through(self, self.embedding(source), m.mT, r))),
         "the last norm is missing": reading(
             lambda self, source, m, r: through(self, self.embedding(source), m, r)),
-        "the norm stands behind the blocks, not before them": reading(
-            lambda self, source, m, r: through(self, self.norm(self.embedding(source)), m, r)),
         "the rotation is not handed to the blocks, so that the order of words is not seen": reading(
             lambda self, source, m, r: self.norm(through(self, self.embedding(source), m, None))),
-        "the blocks are not used": reading(lambda self, source, m, r: self.norm(self.embedding(source))),
-        "x is added to what a block returns: the block has done that already": reading(added),
-        "only the last block is used": reading(
+        "x is added to what a block returns: the block has done that already": reading(
+            lambda self, source, m, r: self.norm(through(self, self.embedding(source), m, r, kept=1))),
+        "only the last block has an effect: each is to get what the one before it has made": reading(
             lambda self, source, m, r: self.norm(self.blocks[-1](self.embedding(source), m, r))),
     },
-    also_right=[translator.Encoder],
 )
 class Encoder(translator.Encoder):
     """The package's own: embedding, blocks that look both ways, norm."""
-
-
-def around(config: Config, T: int) -> tuple[Tensor, Any]:
-    """The mask and the rotation of T positions."""
-    return causal_mask(T), cos_sin(torch.arange(T), config.n_embd // config.n_head)
 
 
 def crossing(forward: Callable[..., Tensor]) -> Any:
@@ -215,31 +199,9 @@ def looked(self: Any, x: Tensor, memory: Tensor, visible: Any) -> Tensor:
     return self.cross_attention(self.cross_norm(x), visible, source=memory)
 
 
-def first_across(self: Any, x: Tensor, a: Any, memory: Tensor, visible: Tensor) -> Tensor:
-    x = x + looked(self, x, memory, visible)
-    return thought(self, x + a(x))
-
-
-def both_of_x(self: Any, x: Tensor, a: Any, memory: Tensor, visible: Tensor) -> Tensor:
-    return thought(self, x + a(x) + looked(self, x, memory, visible))
-
-
-def exchanged(self: Any, x: Tensor, mask: Tensor, rotation: Any, memory: Tensor, visible: Tensor) -> Tensor:
-    return translator.CrossBlock.forward(self, x, visible, rotation, memory, mask)
-
-
-def masked_across(self: Any, x: Tensor, mask: Tensor, rotation: Any, memory: Tensor, visible: Tensor) -> Tensor:
-    x = x + self.attention(self.attention_norm(x), mask, rotation)
-    return thought(self, x + looked(self, x, memory, mask))
-
-
 def summed(looks: Callable[..., Tensor]) -> Any:
     """A block whose second step looks in another way."""
-    def forward(self: Any, x: Tensor, a: Any, memory: Tensor, visible: Tensor) -> Tensor:
-        x = x + a(x)
-        return thought(self, x + looks(self, x, memory, visible))
-
-    return crossing(forward)
+    return crossing(lambda self, x, a, *memory: thought(self, x + a(x) + looks(self, x + a(x), *memory)))
 
 
 @building(
@@ -259,35 +221,24 @@ def summed(looks: Callable[..., Tensor]) -> Any:
     ],
     given=lambda arguments, inputs: f"for a CrossBlock of C = {arguments[0].n_embd} and x of {tuple(inputs[0].shape)}",
     wrong={
-        "the memory is never looked at": summed(lambda self, x, m, v: torch.zeros_like(x)),
         "the step across looks at the text itself: hand over source=memory": summed(
             lambda self, x, m, v: self.cross_attention(self.cross_norm(x), v)),
-        "the memory asks and the text answers: the queries come from x": summed(
-            lambda self, x, m, v: self.cross_attention(m, None, source=self.cross_norm(x))),
-        "mask and visible are exchanged": made(translator.CrossBlock, exchanged),
-        "the step across has the mask of the text: hand over visible": made(translator.CrossBlock, masked_across),
-        "the feed-forward step comes last, after the one across": crossing(
-            lambda self, x, a, m, v: thought(self, x + a(x)) + looked(self, thought(self, x + a(x)), m, v)),
-        "padding of the source is looked at: hand over visible": summed(
-            lambda self, x, m, v: looked(self, x, m, None)),
+        "the step across has the mask of the text: hand over visible": made(
+            translator.CrossBlock, lambda self, x, mask, rotation, memory, visible: translator.CrossBlock.forward(
+                self, x, mask, rotation, memory, mask)),
+        "padding of the source is looked at: hand over visible": summed(lambda self, x, m, v: looked(self, x, m, None)),
         "the second step asks from x itself: let it read self.cross_norm(x)": summed(
             lambda self, x, m, v: self.cross_attention(x, v, source=m)),
         "the memory went through cross_norm too: the encoder has normed it already": summed(
             lambda self, x, m, v: looked(self, x, self.cross_norm(m), v)),
-        "the second step uses the first one's norm: it has its own, cross_norm": summed(
-            lambda self, x, m, v: self.cross_attention(self.attention_norm(x), v, source=m)),
         "what the second step brings replaces x: add it": crossing(
             lambda self, x, a, m, v: thought(self, looked(self, x + a(x), m, v))),
-        "the step across comes first: let the text so far be gathered before": crossing(first_across),
-        "both attentions read the same x: the second reads the sum that the first has made": crossing(both_of_x),
-        "the feed-forward step is missing": crossing(
-            lambda self, x, a, m, v: x + a(x) + looked(self, x + a(x), m, v)),
-        "the attention over the text so far is missing": crossing(
-            lambda self, x, a, m, v: thought(self, x + looked(self, x, m, v))),
-        "the text may look ahead: hand the mask to self.attention": made(
-            translator.CrossBlock, lambda self, x, mask, *more: translator.CrossBlock.forward(self, x, None, *more)),
+        "the step across comes first: let the text so far be gathered before": crossing(
+            lambda self, x, a, m, v: thought(self, x + looked(self, x, m, v) + a(x + looked(self, x, m, v)))),
+        "the feed-forward step comes last, after the one across": crossing(
+            lambda self, x, a, m, v: thought(self, x + a(x)) + looked(self, thought(self, x + a(x)), m, v)),
     },
-    also_right=[translator.CrossBlock],
+    refused=[crossing(lambda self, x, a, m, v: thought(self, x + a(x) + looked(self, x, m, v)))],
 )
 class CrossBlock(translator.CrossBlock):
     """The package's own: attention, cross-attention and a feed-forward network, each added to the stream."""
@@ -306,10 +257,6 @@ def writing(forward: Callable[..., Tensor], memory: Callable[..., Tensor] | None
 def logits(self: Any, ids: Tensor, *others: Any) -> Tensor:
     """The whole of the decoder."""
     return self.unembedding(self.norm(through(self, self.embedding(ids), *others)))
-
-
-def blindly(self: Any, source: Tensor, padding: Tensor) -> Tensor:
-    return self.encoder(source, torch.zeros_like(padding))
 
 
 @building(
@@ -331,61 +278,43 @@ def blindly(self: Any, source: Tensor, padding: Tensor) -> Tensor:
         f"shape {tuple(inputs[2].shape)}"
     ),
     wrong={
-        "the blocks look at the source's embeddings: let them look at what the encoder makes": writing(
-            logits, lambda self, source, padding: self.encoder.embedding(source)),
         "the text goes through the encoder's embedding: it has one of its own": writing(
             lambda self, ids, *others: self.unembedding(
                 self.norm(through(self, self.encoder.embedding(ids), *others)))),
         "padding of the source is looked at: hand visible to the blocks": writing(
             lambda self, ids, m, r, memory, v: logits(self, ids, m, r, memory, torch.ones_like(v))),
-        "visible is the wrong way round: ~padding": writing(
+        "visible is the wrong way round: True is where there is no padding": writing(
             lambda self, ids, m, r, memory, v: logits(self, ids, m, r, memory, ~v)),
-        "the encoder does not know what is padding": writing(logits, blindly),
+        "the encoder does not know what is padding": writing(
+            logits, lambda self, source, padding: self.encoder(source, torch.zeros_like(padding))),
         "the translation may look ahead: causal_mask(T)": writing(
-            lambda self, ids, m, r, memory, v: logits(self, ids, torch.ones_like(m), r, memory, v)),
+            lambda self, ids, m, r, memory, v: logits(self, ids, None, r, memory, v)),
         "the last norm is missing": writing(
             lambda self, ids, *others: self.unembedding(through(self, self.embedding(ids), *others))),
-        "the memory went through self.norm: the encoder has normed it already": writing(
-            lambda self, ids, m, r, memory, v: logits(self, ids, m, r, self.norm(memory), v)),
-        "only the last block is used": writing(
-            lambda self, ids, *others: self.unembedding(self.norm(self.blocks[-1](self.embedding(ids), *others)))),
+        "those are probabilities: the logits are asked for, as the loss takes the softmax": writing(
+            lambda self, *others: logits(self, *others).softmax(-1)),
         "the rotation is not handed to the blocks": writing(
             lambda self, ids, m, r, memory, v: logits(self, ids, m, None, memory, v)),
     },
-    also_right=[translator.Translator],
 )
 class Translator(translator.Translator):
     """The package's own: an encoder, and a decoder whose blocks look at what it made."""
 
 
-def ranked(totals: Tensor, beam: int, width: int = 0, largest: bool = True) -> list[tuple[int, int, float]]:
+def ranked(totals: Tensor, beam: int, width: int = 0) -> list[tuple[int, int, float]]:
     """The best of totals (K, V), as (row, token, total)."""
-    best = totals.flatten().topk(beam, largest=largest)
+    values, places = totals.flatten().topk(beam)
     width = width or totals.shape[1]
-    return [(place // width, place % width, v) for v, place in zip(best.values.tolist(), best.indices.tolist(),
-                                                                   strict=True)]
-
-
-def one_row(totals: Tensor, beam: int) -> list[tuple[int, int, float]]:
-    """The best of the row that has the best of all."""
-    row = int(totals.max(1).values.argmax())
-    return [(row, token, score) for _, token, score in ranked(totals[row][None], min(beam, totals.shape[1]))]
-
-
-def rounded(found: Sequence[Sequence[float]]) -> str:
-    """As a reader writes it: [(1, 1, -1.66), …]."""
-    return f"[{', '.join(written(tuple(float(number) for number in each), 3) for each in found)}]"
+    return [(place // width, place % width, v) for v, place in zip(values.tolist(), places.tolist(), strict=True)]
 
 
 def total(scores: Sequence[float], log_probs: Tensor) -> Tensor:
     return torch.tensor(scores)[:, None] + log_probs
 
 
-def best_of_each(scores: Sequence[float], log_probs: Tensor, beam: int) -> list[tuple[int, int, float]]:
-    """Each row goes on with its own best."""
-    totals = total(scores, log_probs)
-    found = [(row, int(totals[row].argmax()), float(totals[row].max())) for row in range(len(totals))]
-    return sorted(found, key=lambda each: -each[2])[:beam]
+def one_row(totals: Tensor, row: int, beam: int) -> list[tuple[int, int, float]]:
+    """The best of one row."""
+    return [(row, token, score) for _, token, score in ranked(totals[row][None], beam)]
 
 
 def by_sorting(scores: Sequence[float], log_probs: Tensor, beam: int) -> list[tuple[int, int, float]]:
@@ -410,35 +339,28 @@ def probable(*rows: Sequence[float]) -> Tensor:
         ([-1.0, -1.5, -4.0], probable([0.5, 0.3, 0.15, 0.05], [0.05, 0.85, 0.08, 0.02], [0.1, 0.6, 0.1, 0.2]), 3),
         ([0.0], probable([0.2, 0.45, 0.35]), 2),
         ([-2.0, -2.25], probable([0.6, 0.1, 0.05, 0.04, 0.21], [0.07, 0.55, 0.32, 0.02, 0.04]), 4),
-        ([-0.5, -0.25, -3.0], probable([0.9, 0.1], [0.3, 0.7], [0.2, 0.8]), 1),
+        ([-0.5, -0.25, -3.0], probable([0.9, 0.1], [0.3, 0.7], [0.2, 0.8]), 4),
+        ([-0.5, -0.75], probable([0.2, 0.8], [0.1, 0.9]), 1),
     ],
     given=lambda scores, log_probs, beam: (
         f"for scores {scores}, log_probs of shape {tuple(log_probs.shape)} and beam = {beam}"
     ),
-    shown=lambda value, expected, *_: f"your answer is {rounded(value)}, expected {rounded(expected)}",
     wrong={
         "the scores of the beginnings are not counted": lambda s, p, beam: ranked(p, beam),
         "logarithms add where probabilities multiply": lambda s, p, beam: ranked(torch.tensor(s)[:, None] * p, beam),
-        "each row may send more than one, and some none: rank all together": best_of_each,
-        "only the best beginning was continued: rank those of all rows": lambda s, p, beam: [
-            (int(torch.tensor(s).argmax()), token, score) for _, token, score in ranked(
-                total(s, p)[int(torch.tensor(s).argmax())][None], min(beam, p.shape[1]))],
+        "each row may send more than one, and some none: rank all together": lambda s, p, beam: sorted(
+            [one_row(total(s, p), row, 1)[0] for row in range(len(s))], key=lambda each: -each[2])[:beam],
+        "only the best beginning was continued: rank those of all rows":
+            lambda s, p, beam: one_row(total(s, p), s.index(max(s)), beam),
         "row and token are exchanged": lambda s, p, beam: [(t, r, v) for r, t, v in ranked(total(s, p), beam)],
         "the place was divided by the number of rows: a row has V places":
             lambda s, p, beam: ranked(total(s, p), beam, width=p.shape[0]),
-        "the place was divided by the beam: a row has V places":
-            lambda s, p, beam: ranked(total(s, p), beam, width=beam),
-        "ln p and p were added: both as logarithms": lambda s, p, beam: ranked(total(s, p.exp()), beam),
-        "all of them go on from one row: let the rows compete": lambda s, p, beam: one_row(total(s, p), beam),
-        "the worst were kept: the largest sums are the best":
-            lambda s, p, beam: ranked(total(s, p), beam, largest=False),
         "the best comes first: the order is turned round": lambda s, p, beam: ranked(total(s, p), beam)[::-1],
-        "the third number is ln p of the token alone: of the whole beginning": lambda s, p, beam: [
+        "the third number is ln p of the token alone: that of the whole beginning is asked": lambda s, p, beam: [
             (r, t, float(p[r, t])) for r, t, _ in ranked(total(s, p), beam)],
-        "the third number is a probability: its logarithm": lambda s, p, beam: [
-            (r, t, math.exp(v)) for r, t, v in ranked(total(s, p), beam)],
     },
-    also_right=[lambda scores, log_probs, beam: ranked(total(scores, log_probs), beam), by_sorting],
+    also_right=[by_sorting],
+    refused=[lambda s, p, beam: ranked(total(s, p), min(beam, p.shape[1]))],
 )
 def beam_step(scores: list[float], log_probs: Tensor, beam: int) -> list[tuple[int, int, float]]:
     totals = torch.tensor(scores)[:, None] + log_probs  # (K, V)
@@ -461,22 +383,23 @@ def divergence(p: Sequence[float], q: Sequence[float]) -> float:
         "q = (1 − epsilon) * p[i] + epsilon / len(p); add p[i] * math.log(p[i] / q) wherever p[i] > 0.",
     ),
     why="A model trained so is told to be unsure, and is: the price is known before anything is trained.",
-    cases=[([1.0, 0.0, 0.0, 0.0], 0.1), ([0.5, 0.25, 0.25], 0.3), ([0.7, 0.3], 0.0), ([0.25, 0.0, 0.75], 0.2)],
+    cases=[([0.7, 0.1, 0.0, 0.2], 0.3), ([1.0, 0.0, 0.0, 0.0], 0.1), ([0.7, 0.3], 0.0), ([0.25, 0.0, 0.75], 0.2)],
     wrong={
         "that is the loss, and not what is lost: subtract the entropy of p": lambda p, e: -sum(
             a * math.log(b) for a, b in zip(p, smoothed(p, e, 1 / len(p)), strict=True) if a > 0),
-        "that is KL the other way round: the weight is p, not q":
-            lambda p, e: divergence(smoothed(p, e, 1 / len(p)), [max(a, 1e-9) for a in p]),
+        "that is KL the other way round: tokens come from p, so p is the weight": lambda p, e: sum(
+            b * math.log(b / a) for a, b in zip(p, smoothed(p, e, 1 / len(p)), strict=True) if a > 0),
         "epsilon is shared by all tokens: epsilon / V for each": lambda p, e: divergence(p, smoothed(p, e, 1)),
         "p is shortened by the factor 1 − epsilon as well":
             lambda p, e: divergence(p, [a + e / len(p) for a in p]),
-        "the equal share of epsilon is missing": lambda p, e: divergence(p, smoothed(p, e, 0)),
         "the sign is turned: what is lost is above 0": lambda p, e: -divergence(p, smoothed(p, e, 1 / len(p))),
-        "epsilon goes to the other tokens only in some papers; here to all V, the true one too":
+        "epsilon is shared by all V tokens, the true one too: not by V − 1":
             lambda p, e: divergence(p, smoothed(p, e, 1 / (len(p) - 1))),
         "those are bits: math.log, not log2": lambda p, e: divergence(p, smoothed(p, e, 1 / len(p))) / math.log(2),
+        "that was divided by the number of tokens: p is their weight already":
+            lambda p, e: divergence(p, smoothed(p, e, 1 / len(p))) / len(p),
     },
-    also_right=[lambda p, e: divergence(p, smoothed(p, e, 1 / len(p)))],
+    refused=[lambda p, e: divergence(p, smoothed(p, e, 0))],
 )
 def smoothing_price(p: list[float], epsilon: float) -> float:
     price = 0.0

@@ -10,7 +10,6 @@ import html
 import json
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from functools import cache
@@ -107,17 +106,6 @@ def mend_links(text: str, path: Path, sources: Path, repository: str | None) -> 
         return f"[{link[1]}]({GITHUB.format(repository=repository, path=beside)})" if repository else link[1]
 
     return re.sub(r"(?<!!)\[([^\]\n]+)\]\(([\w./-]+)\)", mend, text)
-
-
-def repository_of(folder: Path) -> str | None:
-    """OWNER/NAME of the repository on GitHub that a checkout was cloned from, or None."""
-    try:
-        command = ["git", "-C", str(folder), "remote", "get-url", "origin"]
-        address = subprocess.run(command, capture_output=True, text=True).stdout.strip()
-    except OSError:  # no git
-        return None
-    found = re.search(r"github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", address)
-    return found[1] if found else None
 
 
 # The extension of Sphinx

@@ -1,5 +1,6 @@
 """What each word of ``python -m bigmodel`` does; every function returns the exit status, None for 0.
 
+The docstrings are what ``--help`` says.
 Only the standard library is imported at the top: parts of this run before anything is installed.
 """
 
@@ -15,7 +16,7 @@ BENCHMARKS = ("loss", "minutes", "ingredients", "floor", "training", "sampling",
 
 
 def lab(options: Namespace) -> int:
-    """Open JupyterLab on the start page, in the learner's copies, or on the first notebook among the originals."""
+    """Open the course in JupyterLab, on your own copy."""
     from bigmodel.lab import jupyter, way
 
     notebooks = course.originals()
@@ -34,20 +35,20 @@ def lab(options: Namespace) -> int:
 
 
 def progress(options: Namespace) -> None:
-    """Print which exercises are solved, and what comes next."""
+    """Say which exercises you have solved, and where you left off."""
     from bigmodel.lab import way
 
     print(way.as_text(way.lessons(course.COPIES)))
 
 
 def test(options: Namespace) -> int:
-    """Run pytest at the root of the repository, as pyproject.toml configures it."""
+    """Run the whole test suite, notebooks included; words that follow are given to pytest."""
     os.chdir(environment.ROOT)
     return environment.call([sys.executable, "-m", "pytest", *options.pytest])
 
 
 def bench(options: Namespace) -> int:
-    """Measure bigmodel beside its peers; the benchmarks are programs beside the tests, and no tests."""
+    """Measure speed beside what others offer: tables and pictures, in about 17 minutes."""
     folder = options.folder.expanduser().resolve()
     if not (environment.ROOT / "tests" / "benchmarks").exists():
         raise ValueError(f"there are no benchmarks in {environment.ROOT}: clone the whole repository.")
@@ -56,7 +57,7 @@ def bench(options: Namespace) -> int:
 
 
 def run(options: Namespace) -> int:
-    """Execute one notebook and write its page, or list the notebooks."""
+    """Execute a notebook (your copy, or the original where you have none) and write it as a page of HTML."""
     if options.notebook is None:
         for path in course.originals():
             print(path.stem + ("   (you have a copy)" if (course.COPIES / path.name).exists() else ""))
@@ -74,31 +75,26 @@ def run(options: Namespace) -> int:
 
 
 def book(options: Namespace) -> None:
-    """Make the book of the executed notebooks."""
+    """Make a site of the notebooks as they were executed last; it opens from the disk, without a network."""
     from bigmodel.lab import book
 
-    start, folder = time.monotonic(), options.to.expanduser()
-    first = book.build(folder, repository=options.repository or book.repository_of(environment.ROOT))
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    print(f"The book, {size / 1e6:.0f} MB, {time.monotonic() - start:.0f} s: {first}")
+    start = time.monotonic()
+    first = book.build(options.to.expanduser(), repository=options.repository)
+    print(f"The book, {time.monotonic() - start:.0f} s: {first}")
 
 
 def reset(options: Namespace) -> None:
-    """Bring one notebook back."""
+    """Bring a notebook of yours back to the original; what you had is kept under another name."""
     copy, kept = course.reset(options.notebook)
     print(f"{copy} is the original again." + (f" What you had: {kept}" if kept else ""))
 
 
 def regenerate(options: Namespace) -> int:
-    """Execute notebooks and write them in canonical form."""
+    """For authors: execute notebooks as the tests do, write them in canonical form, and update figures/."""
     from bigmodel.lab import execution
 
-    paths = [course.find(name) for name in options.notebooks] or [
-        *course.NOTEBOOKS.glob(course.START),
-        *course.originals(),
-    ]
     status = 0
-    for path in paths:
+    for path in [course.find(name) for name in options.notebooks] or course.every_notebook():
         start = time.monotonic()
         changed, failure = execution.regenerate(path)
         result = failure or ("rewritten" if changed else "unchanged")
@@ -108,7 +104,7 @@ def regenerate(options: Namespace) -> int:
 
 
 def colab(options: Namespace) -> None:
-    """Write the notebooks for Colab."""
+    """For authors: write the notebooks as Colab opens them, below a cell that installs the package."""
     from bigmodel.lab.colab import write_editions
 
     written = write_editions(options.repository, options.to)
@@ -116,36 +112,41 @@ def colab(options: Namespace) -> None:
 
 
 def grade(options: Namespace) -> None:
-    """Judge a class's notebooks; strangers' code that cannot be shut off runs only if somebody says so."""
+    """For teachers: judge a class's notebooks, each shut off in a process of its own; write a table and a page."""
     from bigmodel.lab import grade, isolation
 
-    if not options.folder.is_dir():
+    folder, start = options.folder.resolve(), time.monotonic()
+    if not folder.is_dir():
         raise ValueError(f"there is no folder {options.folder}: give the one in which the students' notebooks lie.")
-    found, ignored = grade.find_notebooks(options.folder)
+    found, ignored = grade.find_notebooks(folder)
     if not found:
         raise ValueError(f"{options.folder} holds no notebook of this course: give the folder of the students'.")
     shut = isolation.isolates()
-    if not shut and not options.trust:
-        warning = ("the notebooks are strangers' code, and nothing here can shut it off (on Linux, bubblewrap can: "
-                   "install it): it would run with your rights, and could read and delete your files")  # fmt: skip
-        if not sys.stdin.isatty():
-            raise ValueError(f"{warning}. To run it all the same: --trust.")
-        if input(f"{warning[0].upper()}{warning[1:]}. Run it all the same? yes or no: ").strip().lower() != "yes":
-            return
-    limits = isolation.Limits(seconds=options.seconds, memory=int(options.gigabytes * 2**30))
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    at_once = min(4, cores)
-    start = time.monotonic()
-    graded = grade.judge_all(found, options.folder.resolve(), limits, shut, at_once)
+    if not shut and not options.trust and not trusted():
+        return
+    graded = grade.judge_all(found, folder, options.seconds, shut)
     course.write(options.to / "grades.csv", grade.as_csv(graded))
-    course.write(options.to / "grades.html", grade.as_page(graded, ignored, options.folder.resolve().name, shut))
+    course.write(options.to / "grades.html", grade.as_page(graded, ignored, folder.name, shut))
     for line in ignored:
         print(f"ignored: {line}")
     print(f"{time.monotonic() - start:.0f} s: {options.to / 'grades.csv'} and {options.to / 'grades.html'}")
 
 
+def trusted() -> bool:
+    """Ask whether strangers' code may run that nothing shuts off.
+
+    Raises:
+        ValueError: nobody is there to be asked.
+    """
+    warning = ("The notebooks are strangers' code, and nothing here can shut it off (on Linux, bubblewrap can: install "
+               "it): it would run with your rights, and could read and delete your files.")  # fmt: skip
+    if not sys.stdin.isatty():
+        raise ValueError(f"{warning} To run it all the same: --trust.")
+    return input(f"{warning} Run it all the same? yes or no: ").strip().lower() == "yes"
+
+
 def edition(options: Namespace) -> None:
-    """Write notebooks to hand out."""
+    """For teachers: write notebooks to hand out, without the solutions, or with them."""
     every = course.originals() if options.solutions else course.every_page()
     for path in [course.find(name) for name in options.notebooks] or every:
         text = path.read_text(encoding="utf-8") if options.solutions else course.learners_edition(path)
@@ -155,7 +156,7 @@ def edition(options: Namespace) -> None:
 
 
 def slides(options: Namespace) -> None:
-    """Write a notebook as slides."""
+    """For teachers: write a notebook as slides, one page without a network, with what to say from its plan."""
     from bigmodel.lab import slides
 
     original = course.find(options.notebook)
@@ -165,7 +166,7 @@ def slides(options: Namespace) -> None:
 
 
 def pretrain(options: Namespace) -> int:
-    """Pretrain a model on text."""
+    """Pretrain a model on text; the same command continues where it was stopped."""
     environment.share_cores()
     began = time.perf_counter()
     from bigmodel.lab import pretrain as command  # torch takes its time, which is the reader's
@@ -182,7 +183,7 @@ def generate(options: Namespace) -> None:
 
 
 def chat(options: Namespace) -> None:
-    """Talk with a model that was taught to answer."""
+    """Talk with a model that was taught to answer, such as that of notebook 12."""
     environment.share_cores()
     from bigmodel.lab import chat
 

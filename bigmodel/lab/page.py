@@ -16,7 +16,9 @@ import nbformat
 from jinja2 import Template, pass_context
 from latex2mathml.converter import convert
 from nbconvert.exporters import HTMLExporter
+from nbconvert.filters.highlight import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbconvert.filters.widgetsdatatypefilter import WidgetsDataTypeFilter
 from pygments.formatters import HtmlFormatter
 
 STYLESHEET = Path(__file__).with_name("page.css")
@@ -235,6 +237,14 @@ class OfflineRenderer(IPythonRenderer):
 
 class OfflineExporter(HTMLExporter):
     """nbconvert's exporter with our renderer."""
+
+    def from_notebook_node(self, nb: Any, resources: Any = None, **more: Any) -> Any:
+        """What nbconvert does, but for reading the whole page again to describe pictures: ours are described."""
+        resources = self._init_resources(resources)
+        widgets = WidgetsDataTypeFilter(notebook_metadata=self._nb_metadata, parent=self, resources=resources)
+        self.register_filter("highlight_code", Highlight2HTML(pygments_lexer="ipython3", parent=self))
+        self.register_filter("filter_data_type", widgets)
+        return super(HTMLExporter, self).from_notebook_node(nb, resources, **more)
 
     @pass_context
     def markdown2html(self, context: Any, source: str) -> str:

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +15,8 @@ from torch.nn import functional as F
 
 from bigmodel.checkpoint import History
 from bigmodel.decoder import Config, Decoder
-from bigmodel.lab.quick import HurriedMuonAdamW, quick_next_token_loss
+from bigmodel.lab.quick import quick_next_token_loss
+from bigmodel.optimizer import MuonAdamW
 
 # What a machine is measured with: so many rows of so many tokens, and a Decoder of about the sizes that are planned.
 ROWS, LENGTH = 32, 64
@@ -75,11 +77,20 @@ def drop(module: nn.Module, inputs: object, output: Tensor, share: float) -> Ten
     return F.dropout(output, share, module.training)
 
 
+def hurried(model: Decoder) -> Callable[..., MuonAdamW]:
+    """Muon with a shorter memory, and AdamW at twice the rate: what a training of a few hundred steps gains from.
+
+    On the Python documentation, 2 layers of 96, 160 steps: at a rate of 0.04, 1.325 nats a character with MuonAdamW as
+    it is, 1.305 with three times AdamW's rate; at 0.06, 1.287 with twice the rate and a momentum of 0.85.
+    """
+    return partial(MuonAdamW, blocks=model.blocks, momentum=0.9, factor=2.0)
+
+
 def seconds_a_step(model: Decoder, batch_size: int, precision: str, steps: int = 6) -> float:
     """How long one step of training takes on this machine."""
     model = deepcopy(model)
     ids = torch.zeros(batch_size, model.context, dtype=torch.long)  # (B, T)
-    optimizer = HurriedMuonAdamW(model.parameters(), 0.001, model.blocks)
+    optimizer = hurried(model)(model.parameters(), lr=0.001)
     moments = [time.perf_counter()]
     for _ in range(steps):
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):

@@ -21,8 +21,8 @@ from bigmodel.checkpoint import Checkpoint, load_run
 from bigmodel.data import windows
 from bigmodel.decoder import PRESETS, Decoder
 from bigmodel.lab.course import write
-from bigmodel.lab.plan import Clock, Plan, add_dropout, dropout_for, measured, planned, seconds_a_step
-from bigmodel.lab.quick import HurriedMuonAdamW, quick_next_token_loss
+from bigmodel.lab.plan import Clock, Plan, add_dropout, dropout_for, hurried, measured, planned, seconds_a_step
+from bigmodel.lab.quick import quick_next_token_loss
 from bigmodel.lab.watch import Unseen, Watch, guesses, say, verdict
 from bigmodel.model import BigModel, OneHot, num_parameters
 from bigmodel.optimizer import MuonAdamW
@@ -164,7 +164,7 @@ def in_minutes(options: Namespace, folder: Path, plan: Plan | None, began: float
     watched = min(32_768, max(2048, int(0.005 * steps * tokens)))  # a look takes 1/600 of the time
     return Job(
         model, tokenizer, windows(ids, plan.context), Unseen.of(fresh, tokenizer, plan.context, watched),
-        partial(HurriedMuonAdamW, blocks=model.blocks), clock.rate, lambda _: clock.share(), sys.maxsize,
+        hurried(model), clock.rate, lambda _: clock.share(), sys.maxsize,
         max(1, round(steps / LOOKS)), plan.batch_size, plan.precision, quick_next_token_loss,
     )  # fmt: skip
 

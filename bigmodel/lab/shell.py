@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,6 +16,7 @@ from bigmodel.lab import commands, environment
 from bigmodel.lab.environment import BOOK, LEARNING, TESTING
 
 PROGRAM = "python -m bigmodel"
+Option = Callable[..., Any]  # argparse's add_argument
 
 
 class Parser(argparse.ArgumentParser):
@@ -84,142 +86,117 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"bigmodel {__version__}")
     group = top.add_subparsers(dest="command", metavar="command", required=True, title="commands", prog=PROGRAM)
+    add_readers_commands(partial(add_command, group))
+    add_models_commands(partial(add_command, group))
+    add_teachers_commands(partial(add_command, group))
+    add_authors_commands(partial(add_command, group))
+    return top
 
-    def command(
-        name: str, do: Callable[[Any], int | None], text: str, *examples: str,
-        needs: Sequence[Path] = (LEARNING,), exact: bool = False,
-    ) -> Parser:  # fmt: skip
-        made = group.add_parser(
-            name, help=text, description=text, allow_abbrev=False,
-            epilog="examples:\n" + "\n".join(f"  {PROGRAM} {example}".rstrip() for example in examples),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
-        made.set_defaults(do=do, needs=needs, exact=exact, parser=made)
-        return made
 
-    lab = command(
-        "lab", commands.lab, "Open the course in JupyterLab, on your own copy.",
-        "", "lab --port 9000", exact=True,
-    ).add_argument  # fmt: skip
+def add_command(
+    group: Any,
+    do: Callable[[Any], int | None],
+    *examples: str,
+    needs: Sequence[Path] = (LEARNING,),
+    exact: bool = False,
+) -> Option:
+    """Add the command that a function does, with its name and its docstring; returns what adds an option to it.
+
+    Args:
+        group: argparse's commands.
+        do: takes the options.
+        examples: of how to type it.
+        needs: files of requirements that must be installed.
+        exact: in the versions pinned.
+    """
+    lines = [f"  {PROGRAM} {example}".rstrip() for example in examples]
+    made = group.add_parser(
+        do.__name__, help=do.__doc__, description=do.__doc__, allow_abbrev=False,
+        epilog="\n".join(["examples:", *lines]), formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    made.set_defaults(do=do, needs=needs, exact=exact, parser=made)
+    option: Option = made.add_argument
+    return option
+
+
+def add_readers_commands(command: Callable[..., Option]) -> None:
+    """What a reader of the course needs."""
+    lab = command(commands.lab, "", "lab --port 9000", exact=True)
     lab("--no-browser", action="store_true", help="print the address instead of opening it")
     lab("--port", type=PORT, help="where JupyterLab listens (8888, or the next free one)")
     lab("--originals", action="store_true", help="for authors: work on notebooks/ itself")
 
-    command(
-        "progress", commands.progress, "Say which exercises you have solved, and where you left off.", "progress",
-    )  # fmt: skip
+    command(commands.progress, "progress")
 
-    command(
-        "test", commands.test,
-        "Run the whole test suite, notebooks included; words that follow are given to pytest.",
-        "test", "test notebooks/03_pretraining.ipynb", "test -k tokenizer",
-        needs=(LEARNING, BOOK, TESTING), exact=True,
-    )  # fmt: skip
+    run = command(commands.run, "run", "run 03", "run pretraining --to page.html")
+    run("notebook", nargs="?", help="its number or name; without one, the notebooks are listed")
+    run("--to", type=Path, metavar="FILE", help="the page (default: beside your copies)")
 
+    command(commands.reset, "reset 03", needs=())("notebook", help="its number or name")
+
+    book = command(commands.book, "book", "book --to public", needs=(LEARNING, BOOK))
+    book("--to", type=Path, default=Path("runs/book"), metavar="FOLDER", help="(default: %(default)s)")
+    book("--repository", metavar="OWNER/NAME", help="on GitHub, for links to it and to Colab (default: no such links)")
+
+
+def add_models_commands(command: Callable[..., Option]) -> None:
+    """What trains, writes and measures without a notebook."""
+    add_pretrain_options(command(
+        commands.pretrain,
+        "pretrain", "pretrain my-novel.txt --minutes 10", "pretrain ~/mail --model bigmodel --folder runs/mail",
+    ))  # fmt: skip
+    add_generate_options(command(
+        commands.generate,
+        'generate --prompt "The function"', "generate --run runs/my-novel --length 200 --temperature 0.7 --seed 1",
+    ))  # fmt: skip
+    add_chat_options(command(
+        commands.chat, "chat --run my-notebooks/runs/assistant", "chat --temperature 0.3 --seed 1",
+    ))  # fmt: skip
     bench = command(
-        "bench", commands.bench,
-        "Measure speed beside what others offer: tables and pictures, in about 17 minutes.",
-        "bench", "bench sampling", "bench training sampling --folder measured", needs=(LEARNING, TESTING),
-    ).add_argument  # fmt: skip
+        commands.bench, "bench", "bench sampling", "bench training sampling --folder measured",
+        needs=(LEARNING, TESTING),
+    )  # fmt: skip
     parts = ", ".join(commands.BENCHMARKS)
     # argparse's own choices refuse even no words at all on Python 3.11.
     part = checked(str, lambda word: word in commands.BENCHMARKS, f"one of: {parts}")
     bench("parts", nargs="*", metavar="part", type=part, help=f"{parts} (default: all)")
-    bench(
-        "--folder",
-        type=Path,
-        default=Path("runs/bench"),
-        help="for pictures and tables (default: %(default)s)",
-    )
-
-    run = command(
-        "run", commands.run,
-        "Execute a notebook (your copy, or the original where you have none) and write it as a page of HTML.",
-        "run", "run 03", "run pretraining --to page.html",
-    ).add_argument  # fmt: skip
-    run("notebook", nargs="?", help="its number or name; without one, the notebooks are listed")
-    run("--to", type=Path, metavar="FILE", help="the page (default: beside your copies)")
-
-    book = command(
-        "book", commands.book,
-        "Make a site of the notebooks as they were executed last; it opens from the disk, without a network.",
-        "book", "book --to public", needs=(LEARNING, BOOK),
-    ).add_argument  # fmt: skip
-    book("--to", type=Path, default=Path("runs/book"), metavar="FOLDER", help="(default: %(default)s)")
-    book("--repository", metavar="OWNER/NAME", help="on GitHub, for links to Colab (default: where this came from)")
-
-    command(
-        "reset", commands.reset,
-        "Bring a notebook of yours back to the original; what you had is kept under another name.",
-        "reset 03", needs=(),
-    ).add_argument("notebook", help="its number or name")  # fmt: skip
-
-    add_teachers_commands(command)
-
-    add_pretrain_options(command(
-        "pretrain", commands.pretrain,
-        "Pretrain a model on text; the same command continues where it was stopped.",
-        "pretrain", "pretrain my-novel.txt --minutes 10", "pretrain ~/mail --model bigmodel --folder runs/mail",
-    ).add_argument)  # fmt: skip
-    add_generate_options(command(
-        "generate", commands.generate,
-        "Write text with a model that was pretrained.",
-        'generate --prompt "The function"', "generate --run runs/my-novel --length 200 --temperature 0.7 --seed 1",
-    ).add_argument)  # fmt: skip
-    add_chat_options(command(
-        "chat", commands.chat,
-        "Talk with a model that was taught to answer, such as that of notebook 12.",
-        "chat --run my-notebooks/runs/assistant", "chat --temperature 0.3 --seed 1",
-    ).add_argument)  # fmt: skip
-
-    colab = command(
-        "colab", commands.colab,
-        "For authors: write the notebooks as Colab opens them, below a cell that installs the package.",
-        "colab ada/bigmodel --to for-colab", needs=(),
-    ).add_argument  # fmt: skip
-    colab("repository", metavar="OWNER/NAME", help="the repository on GitHub that the package comes from")
-    colab("--to", type=Path, metavar="FOLDER", default=Path("runs/colab"), help="default: %(default)s")
-
-    command(
-        "regenerate", commands.regenerate,
-        "For authors: execute notebooks as the tests do, write them in canonical form, and update figures/.",
-        "regenerate", "regenerate 03 04", needs=(LEARNING, TESTING), exact=True,
-    ).add_argument("notebooks", nargs="*", metavar="notebook", help="numbers or names (default: all)")  # fmt: skip
-    return top
+    bench("--folder", type=Path, default=Path("runs/bench"), help="for pictures and tables (default: %(default)s)")
 
 
-def add_teachers_commands(command: Callable[..., Parser]) -> None:
-    """What teachers need: ``grade``, ``edition`` and ``slides``."""
-    grade = command(
-        "grade", commands.grade,
-        "For teachers: judge a class's notebooks, each shut off in a process of its own; write a table and a page.",
-        "grade students", "grade students --to week-3 --seconds 60",
-    ).add_argument  # fmt: skip
+def add_teachers_commands(command: Callable[..., Option]) -> None:
+    """What teachers need."""
+    grade = command(commands.grade, "grade students", "grade students --to week-3 --seconds 60")
     grade("folder", type=Path, help="a folder a student, or files with their names, as 03_ada.ipynb")
     grade("--to", type=Path, default=Path("grades"), metavar="FOLDER", help="for both (default: %(default)s)")
-    grade("--seconds", type=COUNT, default=120, help="a notebook may take (default: %(default)s)")
-    grade("--gigabytes", type=POSITIVE, default=2.0, help="of memory it may take (default: %(default)s)")
+    grade("--seconds", type=COUNT, default=40, help="that an exercise may take (default: %(default)s)")
     grade("--trust", action="store_true", help="start even where nothing shuts the students' code off")
 
-    edition = command(
-        "edition", commands.edition,
-        "For teachers: write notebooks to hand out, without the solutions, or with them.",
-        "edition 03 04 --to week-3", "edition 03 --solutions", needs=(),
-    ).add_argument  # fmt: skip
+    edition = command(commands.edition, "edition 03 04 --to week-3", "edition 03 --solutions", needs=())
     edition("notebooks", nargs="*", metavar="notebook", help="numbers or names (default: all)")
     edition("--solutions", action="store_true", help="with the solutions and what the cells print")
     edition("--to", type=Path, default=Path("edition"), metavar="FOLDER", help="default: %(default)s")
 
-    slides = command(
-        "slides", commands.slides,
-        "For teachers: write a notebook as slides, one page that needs no network, with what to say from its plan.",
-        "slides 03", "slides attention --to monday.html",
-    ).add_argument  # fmt: skip
+    slides = command(commands.slides, "slides 03", "slides attention --to monday.html")
     slides("notebook", help="its number or name")
     slides("--to", type=Path, metavar="FILE", help="the page (default: NOTEBOOK_slides.html)")
 
 
-def add_pretrain_options(option: Callable[..., Any]) -> None:
+def add_authors_commands(command: Callable[..., Option]) -> None:
+    """What authors need."""
+    command(
+        commands.test, "test", "test notebooks/03_pretraining.ipynb", "test -k tokenizer",
+        needs=(LEARNING, BOOK, TESTING), exact=True,
+    )  # fmt: skip
+
+    regenerate = command(commands.regenerate, "regenerate", "regenerate 03 04", needs=(LEARNING, TESTING), exact=True)
+    regenerate("notebooks", nargs="*", metavar="notebook", help="numbers or names (default: all)")
+
+    colab = command(commands.colab, "colab ada/bigmodel --to for-colab", needs=())
+    colab("repository", metavar="OWNER/NAME", help="the repository on GitHub that the package comes from")
+    colab("--to", type=Path, metavar="FOLDER", default=Path("runs/colab"), help="default: %(default)s")
+
+
+def add_pretrain_options(option: Option) -> None:
     """The options of ``pretrain``."""
     option("text", nargs="?", type=Path, help="a file or folder of text (default: Python's documentation)")
     option("--folder", type=Path, help="where the run is written (default: runs/NAME OF THE TEXT)")
@@ -235,7 +212,7 @@ def add_pretrain_options(option: Callable[..., Any]) -> None:
     option("--seed", type=SEED, default=0, help="decides every draw of chance (default: %(default)s)")
 
 
-def add_generate_options(option: Callable[..., Any]) -> None:
+def add_generate_options(option: Option) -> None:
     """The options of ``generate``."""
     option("--run", type=Path, metavar="FOLDER", help="the run (default: the one pretrained last in runs/)")
     option("--prompt", default="", help="the text to continue (default: none)")
@@ -243,21 +220,16 @@ def add_generate_options(option: Callable[..., Any]) -> None:
     add_sampling_options(option)
 
 
-def add_chat_options(option: Callable[..., Any]) -> None:
+def add_chat_options(option: Option) -> None:
     """The options of ``chat``."""
     option("--run", type=Path, metavar="FOLDER", help="the run (default: the one written last in runs/)")
     option("--length", type=COUNT, default=100, help="tokens of an answer, at most (default: %(default)s)")
     add_sampling_options(option)
 
 
-def add_sampling_options(option: Callable[..., Any]) -> None:
+def add_sampling_options(option: Option) -> None:
     """How tokens are drawn."""
-    option(
-        "--temperature",
-        type=TEMPERATURE,
-        default=0.8,
-        help="below 1 safer, above wilder (default: %(default)s)",
-    )
+    option("--temperature", type=TEMPERATURE, default=0.8, help="below 1 safer, above wilder (default: %(default)s)")
     option("--top-k", type=COUNT, help="draw from the k most probable tokens only")
     option("--top-p", type=SHARE, help="draw from the most probable tokens that make up this share only")
     option("--seed", type=SEED, default=0, help="decides every draw of chance (default: %(default)s)")

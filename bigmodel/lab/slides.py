@@ -21,7 +21,7 @@ from pygments.lexers import PythonLexer
 
 from bigmodel.lab import course
 from bigmodel.lab.environment import ROOT
-from bigmodel.lab.grade_one import check_of
+from bigmodel.lab.exercises import check_of
 from bigmodel.lab.page import OfflineRenderer, mathml
 
 PLANS = ROOT / "site" / "teaching"

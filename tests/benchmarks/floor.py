@@ -23,7 +23,7 @@ BATCH_SIZE = 16  # stories, each whole, none of them twice
 FRESH_SEED = 12  # of the stories that it is measured on
 
 
-def run(folder: Path, steps: int = STEPS, stories: int = 400) -> Part:
+def run(folder: Path, steps: int = STEPS, stories: int = 400, written: int = 100) -> Part:
     """Train a small Decoder, and measure its excess over the floor and the share of its stories that are right."""
     tokenizer = WordTokenizer.train(world.text(2000, seed=0), vocab_size=1000)
     floor = rungs(tokenizer)["floor"]
@@ -33,7 +33,7 @@ def run(folder: Path, steps: int = STEPS, stories: int = 400) -> Part:
         decoder = Decoder(Config(tokenizer.vocab_size, n_layer=2, n_head=6, n_embd=96))
         seconds = pretrain(decoder, tokenizer, steps, precision)
         above = excess(decoder, tokenizer, stories=stories, seed=FRESH_SEED)
-        judged = world.judge(generate_all(decoder, tokenizer, [""] * 100, length=200))
+        judged = world.judge(generate_all(decoder, tokenizer, [""] * written, length=200))
         found.append((
             precision, f"{num_parameters(decoder):,}", f"{steps * BATCH_SIZE:,}", f"{seconds:.0f}",
             f"{above.mean / floor:.1%} ± {above.standard_error / floor:.1%}",

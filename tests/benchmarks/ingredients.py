@@ -50,16 +50,16 @@ def chain(vocab_size: int, precision: str) -> dict[str, Maker]:
     }
 
 
-def timed(makers: Mapping[str, Maker], training: Tensor, seconds: float) -> Iterator[Recipe]:
-    """The recipes, each with as many steps as the seconds hold."""
+def timed(makers: Mapping[str, Maker], training: Tensor, seconds: float, tried: int) -> Iterator[Recipe]:
+    """The recipes, each with as many steps as the seconds hold, judged by a few."""
     data = windows(training, CONTEXT)
     for name, make in makers.items():
-        trial = make(TRIED)
+        trial = make(tried)
         history = train(
-            trial.model, data, steps=TRIED, learning_rate=trial.learning_rate, optimizer=trial.optimizer,
+            trial.model, data, steps=tried, learning_rate=trial.learning_rate, optimizer=trial.optimizer,
             batch_size=trial.batch_size, precision=trial.precision,
         )  # fmt: skip
-        yield replace(make(max(TRIED, int(TRIED * seconds / history.seconds))), name=name)
+        yield replace(make(max(tried, int(tried * seconds / history.seconds))), name=name)
 
 
 def run(
@@ -67,13 +67,14 @@ def run(
     corpora: Mapping[str, Callable[[], str]] = CORPORA,
     seconds: float = SECONDS,
     slices: int = 5,
+    tried: int = TRIED,
 ) -> Part:
     """Train by every recipe of the chain for about the same time, and draw where each ends."""
     precision = measure.fast_precision()
     rows = []
     for corpus, read in corpora.items():
         training, fresh, vocab_size = ids_of(read())
-        recipes = list(timed(chain(vocab_size, precision), training, seconds))
+        recipes = list(timed(chain(vocab_size, precision), training, seconds, tried))
         curves = race(recipes, training, fresh, slices)
         for recipe in recipes:
             curve = curves[recipe.name]
@@ -84,7 +85,7 @@ def run(
     header = ("text", "recipe", "parameters", "steps", "seconds", "loss")
     note = (
         f"Each recipe is the one above it with one thing changed, and has about {seconds:.0f} seconds of training: how "
-        f"many steps that is was judged by {TRIED} of its steps. The loss is that on all the text held out, in nats a "
+        f"many steps that is was judged by {tried} of its steps. The loss is that on all the text held out, in nats a "
         "character. One seed."
     )
     return Part("Why it is fast", header, tuple(rows), (note,))
