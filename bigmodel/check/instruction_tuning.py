@@ -127,7 +127,8 @@ def spoiled(forward: Callable[..., Tensor] | None = None, **parts: Callable[[Any
     """The right class, but for its forward, or for what some attributes are made of."""
 
     def make(linear: nn.Linear, rank: int, alpha: float) -> Any:
-        made = type("LoRA", (LoRA.right,), {"forward": forward or LoRA.right.forward})(linear, rank, alpha)
+        right: Any = LoRA.right  # type: ignore[attr-defined]
+        made = type("LoRA", (right,), {"forward": forward or right.forward})(linear, rank, alpha)
         made.alpha, made.rank = alpha, rank
         for name, part in parts.items():
             value = part(made)
