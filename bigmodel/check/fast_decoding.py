@@ -276,6 +276,8 @@ def residual(p: Tensor, q: Tensor) -> Tensor:
             lambda p, q: torch.maximum(p, q).sum(),
         "min(1, p/q) is to be weighted by q, which says how often each token is drafted":
             lambda p, q: (p / q).clamp(max=1).mean(),
+        "min(1, p/q) was added up, as if each token were drafted every time: q says how often":
+            lambda p, q: (p / q).clamp(max=1).sum(),
         "that is for tokens drawn from p; drafts are drawn from q": lambda p, q: (p * (p / q).clamp(max=1)).sum(),
         "that is the mean over the tokens: the sum is asked for": lambda p, q: torch.minimum(p, q).mean(),
     },
@@ -310,7 +312,7 @@ def by_parts(answer: Function, p: Tensor, q: Tensor, drafted: list[int], chances
     """What a round brings, so that it is seen whether the judging went wrong or the drawing."""
     *stay, last = answer(p, q, drafted, chances)
     words = " ".join(str(int(token)) for token in stay)
-    return {"the number of new tokens": len(stay) + 1, "what stays of the draft": words, "what is drawn": last}
+    return {"the number of new tokens": len(stay) + 1, "what stays of the draft": words, "what is drawn": int(last)}
 
 
 def dropped(p: Tensor, q: Tensor, drafted: list[int], chances: list[float]) -> list[int]:
