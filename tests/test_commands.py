@@ -94,6 +94,7 @@ def exit_status(*words):
         ("lab --port 70000", "argument --port: '70000' is not a port, 1 to 65535"),
         ("bench sampling lost", "argument part: 'lost' is not one of: loss, minutes, ingredients"),
         ("bench", "there are no benchmarks in"),
+        ("bench loss --minutes 0", "argument --minutes: '0' is not a number above 0"),
         ("run 99", "there is no notebook '99'; the notebooks are: 01_concepts."),
         ("run 01 03", "unrecognized arguments: 03"),
         ("reset", "the following arguments are required: notebook"),

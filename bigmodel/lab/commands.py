@@ -51,8 +51,19 @@ def bench(options: Namespace) -> int:
     folder = options.folder.expanduser().resolve()
     if not (environment.ROOT / "tests" / "benchmarks").exists():
         raise ValueError(f"there are no benchmarks in {environment.ROOT}: clone the whole repository.")
+    words = [*options.parts, "--folder", str(folder)]
+    if options.minutes or options.texts:
+        if options.parts != ["minutes"]:
+            raise ValueError("--minutes and --texts are for one part alone: add the word minutes, and no other.")
+        words += ["--minutes", *map(str, options.minutes or [1.0])]
+        words += ["--texts", *map(absolute, options.texts)] if options.texts else []
     os.chdir(environment.ROOT / "tests")
-    return environment.call([sys.executable, "-m", "benchmarks", *options.parts, "--folder", folder])
+    return environment.call([sys.executable, "-m", "benchmarks", *words])
+
+
+def absolute(word: str) -> str:
+    """A word for a text, from the root of the disk on if it names a file; a number may stand behind a colon."""
+    return str(Path(word).absolute()) if Path(word.rpartition(":")[0] or word).exists() else word
 
 
 def run(options: Namespace) -> int:

@@ -119,7 +119,7 @@ def parser() -> Parser:
     bench = command(
         "bench", commands.bench,
         "Measure speed beside what others offer: tables and pictures, in about 17 minutes.",
-        "bench", "bench sampling", "bench training sampling --folder measured", needs=(LEARNING, TESTING),
+        "bench", "bench sampling", "bench minutes --minutes 1 3 --texts source my.txt", needs=(LEARNING, TESTING),
     ).add_argument  # fmt: skip
     parts = ", ".join(commands.BENCHMARKS)
     # argparse's own choices refuse even no words at all on Python 3.11.
@@ -131,6 +131,11 @@ def parser() -> Parser:
         default=Path("runs/bench"),
         help="for pictures and tables (default: %(default)s)",
     )
+    bench("--minutes", type=POSITIVE, nargs="+", metavar="N", help="what `bench minutes` gives each text (default: 1)")
+    bench(
+        "--texts", nargs="+", metavar="TEXT",
+        help="documentation, source, or a file; documentation:20000 is 20,000 characters to train on (default: both)",
+    )  # fmt: skip
 
     run = command(
         "run", commands.run,

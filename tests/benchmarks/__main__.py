@@ -16,7 +16,10 @@ def main(arguments: Sequence[str]) -> None:
     words = argparse.ArgumentParser(prog="python -m bigmodel bench")
     words.add_argument("parts", nargs="*")
     words.add_argument("--folder", type=Path, required=True)
+    words.add_argument("--minutes", nargs="+", type=float)
+    words.add_argument("--texts", nargs="+")
     options = words.parse_args(arguments)
+    chosen = {name: value for name in ("minutes", "texts") if (value := getattr(options, name))}
     import matplotlib
 
     from benchmarks import measure
@@ -29,7 +32,7 @@ def main(arguments: Sequence[str]) -> None:
     print(machine, flush=True)
     for part in options.parts or BENCHMARKS:
         start = time.perf_counter()
-        found = importlib.import_module(f"benchmarks.{part}").run(options.folder)
+        found = importlib.import_module(f"benchmarks.{part}").run(options.folder, **chosen)
         (options.folder / f"{part}.md").write_text(str(found), encoding="utf-8")
         print(f"{found}\nmeasured in {time.perf_counter() - start:.0f} s\n", flush=True)
     (options.folder / "README.md").write_text(page(options.folder), encoding="utf-8")
