@@ -57,18 +57,21 @@ def test_a_minute_is_given_to_both_ways_and_judged_alike(tmp_path, monkeypatch):
     asked: list[list[str]] = []
 
     def pretrained(words, source, fresh, folder):
+        assert len(source.read_text(encoding="utf-8")) == 500
+        assert fresh not in source.read_text(encoding="utf-8")
         asked.append(list(words))
         nats = 1.2 if words[0] == "--minutes" else 1.5
         return minutes.Outcome("2 × 96", 5 + int(words[1]) / 50 if words[0] == "--steps" else 60.0, 600.0, nats)
 
     monkeypatch.setattr(minutes, "pretrained", pretrained)
-    part = minutes.run(tmp_path, {"foxes": lambda: FOXES}, minutes=(1.0,))
+    (tmp_path / "foxes").write_text(FOXES, encoding="utf-8")
+    part = minutes.run(tmp_path, minutes=(1.0,), texts=[f"{tmp_path / 'foxes'}:500"])
     assert asked == [["--steps", "50"], ["--steps", "200"], ["--steps", "2750"], ["--minutes", "1.0"]]
     assert [(row[2], row[6], row[7]) for row in part.rows] == [
-        ("fixed steps", "1.500", "0%"),
-        ("bigmodel", "1.200", "20%"),
+        ("fixed steps", "1.500", "0.0%"),
+        ("bigmodel", "1.200", "20.0%"),
     ]
-    assert pictures(tmp_path) == {"minutes_foxes"}
+    assert pictures(tmp_path) == {"minutes_foxes_500"}
 
 
 def test_each_recipe_of_the_chain_changes_one_thing_and_the_last_is_ours():
