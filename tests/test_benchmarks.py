@@ -11,6 +11,7 @@ from benchmarks import __main__ as benchmarks
 from benchmarks import course, floor, ingredients, loss, measure, minutes, sampling, scaling, tokenizer, training
 from nbformat.v4 import new_code_cell, new_notebook, writes
 
+from bigmodel.attention import KeyValueCache
 from bigmodel.decoder import Decoder
 from bigmodel.lab import commands, environment
 
@@ -146,7 +147,7 @@ def test_other_tokens_are_noticed(monkeypatch):
 
 def test_the_cache_takes_what_it_is_said_to_take():
     decoder = sampling.decoder_of(sampling.peer_of(MODEL), MODEL)
-    assert sampling.bytes_of_cache(decoder, 3) == 2 * 1 * 3 * 16 * 8 * 4
+    assert sampling.bytes_of_cache(decoder, 3) == 2 * 1 * 3 * (16 + KeyValueCache.SPARE) * 8 * 4
     assert sampling.bytes_of_weights(decoder) == 4 * sum(one.numel() for one in decoder.parameters())
 
 
