@@ -94,7 +94,7 @@ def exit_status(*words):
         ("lab --port 70000", "argument --port: '70000' is not a port, 1 to 65535"),
         ("bench sampling lost", "argument part: 'lost' is not one of: loss, minutes, ingredients"),
         ("bench", "there are no benchmarks in"),
-        ("bench loss --minutes 0", "argument --minutes: '0' is not a number above 0"),
+        ("bench loss --minutes 1", "--minutes and --texts are for one part alone: add the word minutes"),
         ("run 99", "there is no notebook '99'; the notebooks are: 01_concepts."),
         ("run 01 03", "unrecognized arguments: 03"),
         ("reset", "the following arguments are required: notebook"),
@@ -269,11 +269,17 @@ def test_bench_without_words_starts_every_part(checkout):
     bench = checkout / "tests" / "benchmarks"
     bench.mkdir()
     (bench / "__main__.py").write_text("import os, sys; print(sys.argv[1:], os.getcwd())", encoding="utf-8")
-    for words, parts in (((), []), (("loss", "floor"), ["loss", "floor"])):
+    Path("mine").touch()
+    chosen = ["--minutes", "1", "0.5", "--texts", "source", "mine:9"]
+    for words, before, behind in (
+        ([], [], []),
+        (["loss", "floor"], ["loss", "floor"], []),
+        (["minutes", *chosen], ["minutes"], ["--minutes", "1.0", "0.5", "--texts", "source", str(checkout / "mine:9")]),
+    ):
         status, out, _ = finish(start("bench", *words, "--folder", "here"))
         assert (status, out.strip()) == (
             0,
-            f"{[*parts, '--folder', str(checkout / 'here')]} {checkout / 'tests'}",
+            f"{[*before, '--folder', str(checkout / 'here'), *behind]} {checkout / 'tests'}",
         )
 
 

@@ -48,15 +48,14 @@ def test(options: Namespace) -> int:
 
 def bench(options: Namespace) -> int:
     """Measure bigmodel beside its peers; the benchmarks are programs beside the tests, and no tests."""
-    folder = options.folder.expanduser().resolve()
-    if not (environment.ROOT / "tests" / "benchmarks").exists():
-        raise ValueError(f"there are no benchmarks in {environment.ROOT}: clone the whole repository.")
-    words = [*options.parts, "--folder", str(folder)]
+    words = [*options.parts, "--folder", str(options.folder.expanduser().resolve())]
     if options.minutes or options.texts:
         if options.parts != ["minutes"]:
             raise ValueError("--minutes and --texts are for one part alone: add the word minutes, and no other.")
         words += ["--minutes", *map(str, options.minutes or [1.0])]
         words += ["--texts", *map(absolute, options.texts)] if options.texts else []
+    if not (environment.ROOT / "tests" / "benchmarks").exists():
+        raise ValueError(f"there are no benchmarks in {environment.ROOT}: clone the whole repository.")
     os.chdir(environment.ROOT / "tests")
     return environment.call([sys.executable, "-m", "benchmarks", *words])
 
