@@ -107,14 +107,13 @@ def seconds_a_step(model: Decoder, batch_size: int, precision: str, steps: int =
     ids = torch.zeros(batch_size, model.context, dtype=torch.long)  # (B, T)
     optimizer = hurried(model)(model.parameters(), lr=0.001)
     moments = [time.perf_counter()]
-    for _ in range(steps):
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+        for _ in range(steps):
             loss = quick_next_token_loss(model, (ids, ids))
-        optimizer.zero_grad()
-        loss.backward()
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            optimizer.zero_grad()
+            loss.backward()
             optimizer.step()
-        moments.append(time.perf_counter())
+            moments.append(time.perf_counter())
     return median(after - before for before, after in pairwise(moments[1:]))
 
 
@@ -128,15 +127,17 @@ def hurried(model: Decoder) -> Callable[..., MuonAdamW]:
 
 
 def add_dropout(decoder: Decoder, share: float) -> None:
-    """Have a share of what the embedding and the parts of the blocks write left out in training."""
+    """Have a share of what the embedding and the parts of the blocks write left out in training.
+
+    So the model cannot learn a text by heart so soon.
+    """
+
+    def drop(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
+        return F.dropout(output, share, module.training)
+
     parts = [part for block in decoder.blocks for part in (block.attention, block.feed_forward)]
     for part in (decoder.embedding, *parts):
-        part.register_forward_hook(partial(drop, share=share))
-
-
-def drop(module: nn.Module, inputs: object, output: Tensor, share: float) -> Tensor:
-    """Leave out a share of what a part of the model writes, in training: it cannot learn a text by heart so soon."""
-    return F.dropout(output, share, module.training)
+        part.register_forward_hook(drop)
 
 
 class Clock:

@@ -85,7 +85,7 @@ class Watch:
         self.over = False  # all is done, or nothing more is to be gained
         self.began, self.first = time.perf_counter(), share(0)
         often = 0.2 if sys.stdout.isatty() else 30  # a file needs no animation
-        self.bar = progress_bar(1, bar_format="{percentage:3.0f} % {bar:30} {postfix}", mininterval=often)
+        self.bar = progress_bar(1, bar_format="{percentage:3.0f} % {bar:30}{postfix}", mininterval=often)
 
     def step(self, done: int, loss: float) -> bool:
         """Show where the training stands after a step, and tell whether it is over."""
@@ -115,7 +115,9 @@ class Watch:
         self.costs.append(cost)
         say(f"{time.perf_counter() - self.began:5.0f} s: unseen text costs {cost:.2f} nats a character")
         if len(self.costs) % 4 == 0:
-            say(f"        {sample(model, self.tokenizer, self.unseen.opening)}")
+            written = generate(model.eval(), self.tokenizer, self.unseen.opening, 30)
+            say(f"        {' '.join(written.split())}")
+            model.train()
         return cost
 
     def verdict(self) -> str:
@@ -128,14 +130,6 @@ class Watch:
         if self.costs[-1] > 1.01 * min(self.costs):
             return f"{found}\nThe text is too small for more: it was being learned by heart. More text will do better."
         return found
-
-
-def sample(model: nn.Module, tokenizer: Tokenizer, prompt: str) -> str:
-    """Some words that the model writes as it is now, on one line."""
-    training = model.training
-    text = generate(model.eval(), tokenizer, prompt, 30)
-    model.train(training)
-    return " ".join(text.split())
 
 
 def overfits(costs: list[float]) -> bool:
