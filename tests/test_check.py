@@ -151,7 +151,7 @@ def test_a_picture_can_be_drawn(exercise):
 @compared
 def test_no_argument_may_be_changed_in_place(exercise):
     for place, name in enumerate(exercise.names):
-        if exercise.drive or name in exercise.changes or not spoil(exercise.arguments(0)[place]):
+        if exercise.drive or not spoil(exercise.arguments(0)[place]):
             continue
 
         def careless(*arguments, place=place):

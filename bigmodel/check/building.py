@@ -8,15 +8,13 @@
 
 A class of the package is subclassed, ``class Decoder(decoder.Decoder): …``, so that it has its place in the check.
 Each of ``build`` is (arguments of the class, inputs of its forward, or a function that makes them). What is compared:
-the shapes of the parameters, the outputs, the gradients. Where the outputs are wrong and ``causal`` is set, the
-reader's own module is asked whether it looks ahead. With ``by_name`` the parameters must have the names of the right
-answer, because weights will be carried over by name.
+the parameters, whose names must be those of the right answer, as weights are carried over by name; the outputs; the
+gradients. Where the outputs are wrong and ``causal`` is set, the reader's own module is asked whether it looks ahead.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from itertools import islice, permutations, product
 from typing import Any
 
 import torch
@@ -24,22 +22,19 @@ from torch import Tensor, nn
 
 from bigmodel.check.engine import Compared, Function, Outcome
 from bigmodel.check.speech import say
-from bigmodel.check.values import differing, plain, same, unlike, written
-
-ORDERS = 200  # ways to order layers of one shape that are tried, at most
+from bigmodel.check.values import cut, differing, plain, same, unlike, written
 
 
 class Building(Compared):
     """A class of layers, part by part."""
 
     def __init__(
-        self, right: Any, hints: Sequence[str], why: str, *, build: Sequence[Any], causal: bool = False,
-        by_name: bool = False, **more: Any,
-    ) -> None:  # fmt: skip
+        self, right: Any, *, build: Sequence[Any], causal: bool = False, by_name: bool = True, **more: Any
+    ) -> None:  # by_name: they always are, and two modules still say so
         """Take what `building` takes."""
-        self.causal, self.by_name = causal, by_name
+        self.causal = causal
         cases = [(arguments, inputs() if callable(inputs) else inputs) for arguments, inputs in build]
-        super().__init__(right, hints, why, cases=cases, drive=self.parts, **more)
+        super().__init__(right, cases=cases, drive=self.parts, **more)
 
     @cached_property
     def names(self) -> list[str]:
@@ -51,9 +46,8 @@ class Building(Compared):
         if self.words:
             return super().given(arguments)
         made, inputs = arguments
-        shapes = [str(tuple(each.shape)) if isinstance(each, Tensor) else written(each) for each in inputs]
-        call = ", ".join(map(written, made))
-        return f"for {self.name}({call}) and an input of shape {', '.join(shapes)} "
+        call = ", ".join(cut(written(each), 40) for each in made)
+        return f"for {self.name}({call}) and an input of shape {tuple(inputs[0].shape)} "
 
     def parts(self, answer: Function, arguments: tuple[Any, ...], inputs: tuple[Any, ...]) -> Any:
         """Build both, carry the weights over, and run the answer forward and backward."""
@@ -62,50 +56,29 @@ class Building(Compared):
         if not isinstance(module, nn.Module):
             return module
         randomise(reference)
-        shapes = [tuple(weights.shape) for weights in parameters(module).values()]
-        if sorted(shapes) != sorted(tuple(weights.shape) for weights in parameters(reference).values()):
+        ours, theirs = dict(reference.named_parameters()), dict(module.named_parameters())
+        shapes = [tuple(weights.shape) for weights in theirs.values()]
+        if Counter(shapes) != Counter(tuple(weights.shape) for weights in ours.values()):
             return {"parameters": shapes}
-        if self.by_name and (other := differing_name(parameters(reference), parameters(module))):
-            return {"name": other}
-        wanted = reference(*inputs).detach()
-        found: dict[str, Any] = {}
-        for names in orders(reference, module):
-            carry(reference, module, names)
-            output = module(*inputs)
-            if not found or (isinstance(output, Tensor) and same(plain(output), plain(wanted))):
-                found = {"output": output, "names": names}
-            if isinstance(output, Tensor) and same(plain(output), plain(wanted)):
-                break
-        return self.backward(reference, module, found["names"], found["output"], inputs)
-
-    def backward(
-        self,
-        reference: nn.Module,
-        module: nn.Module,
-        names: dict[str, str],
-        output: Any,
-        inputs: tuple[Any, ...],
-    ) -> Any:
-        """The output and the gradients, under the reference's names; and, asked of the module, if it looks ahead."""
+        absent = [name for name in ours if name not in theirs or theirs[name].shape != ours[name].shape]
+        if absent:
+            return {"name": absent[0]}
+        for name, weights in ours.items():
+            theirs[name].data = weights.data.clone()
+        output = module(*inputs)
         found = {"output": output, "gradients": {}, "ahead": None}
         if not isinstance(output, Tensor):
             return found
-        carry(reference, module, names)
         if self.causal:
             found["ahead"] = looks_ahead(module, inputs)
-        output = module(*inputs)
         if output.requires_grad:
-            module.zero_grad()
-            weights = torch.linspace(-1, 1, output.numel()).view(output.shape)
             try:
-                (output * weights).sum().backward()
+                (output * torch.linspace(-1, 1, output.numel()).view(output.shape)).sum().backward()
             except RuntimeError as error:
                 if "inplace" not in str(error):
                     raise
                 return {"output": output, "in place": True}
-        own = parameters(module)
-        found["gradients"] = {name: own[names[name]].grad for name in names}
-        return found
+        return found | {"gradients": {name: weights.grad for name, weights in theirs.items()}}
 
     def is_right(self, found: Outcome, expected: Outcome) -> bool:
         """Whether output and gradients are the expected ones."""
@@ -156,65 +129,11 @@ def left_over(shapes: Sequence[tuple[int, ...]], others: Sequence[tuple[int, ...
     return ", ".join(map(str, left[:4])) + (" …" if len(left) > 4 else "") if left else "none"
 
 
-def differing_name(ours: dict[str, nn.Parameter], theirs: dict[str, nn.Parameter]) -> str | None:
-    """The first of our parameters that they do not have, under this name and in this shape."""
-    return next((n for n, w in ours.items() if n not in theirs or theirs[n].shape != w.shape), None)
-
-
-def parameters(module: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters by name, one that is shared once."""
-    return dict(module.named_parameters())
-
-
 def randomise(module: nn.Module) -> None:
     """Give every parameter numbers of its own: ones and zeros hide what is done with them."""
     generator = torch.Generator().manual_seed(0)
-    for weights in parameters(module).values():
+    for weights in module.parameters():
         weights.data = 0.5 * torch.randn(weights.shape, generator=generator)
-
-
-def orders(reference: nn.Module, module: nn.Module) -> Iterator[dict[str, str]]:
-    """The reader's name for each name of the reference: the same, or by shape and order, in every order of equals."""
-    theirs, ours = parameters(module), parameters(reference)
-    if all(name in theirs and theirs[name].shape == ours[name].shape for name in ours):
-        yield {name: name for name in ours}
-        return
-    layers, wanted = by_layer(theirs), by_layer(ours)
-    kinds = sorted(set(wanted))
-    if sorted(layers) == kinds and all(len(layers[kind]) == len(wanted[kind]) for kind in kinds):
-        ways = (permutations(layers[kind]) for kind in kinds)
-        for way in islice(product(*ways), ORDERS):
-            yield {
-                mine: yours
-                for kind, order in zip(kinds, way, strict=True)
-                for layer, other in zip(wanted[kind], order, strict=True)
-                for mine, yours in zip(layer, other, strict=True)
-            }
-        return
-    free = dict(theirs)
-    names = {}
-    for name, weights in ours.items():
-        names[name] = next(other for other, tried in free.items() if tried.shape == weights.shape)
-        del free[names[name]]
-    yield names
-
-
-def by_layer(weights: dict[str, nn.Parameter]) -> dict[Any, list[list[str]]]:
-    """The parameters of each layer, in order, under their shapes: {((4, 4), (4,)): [["a.weight", "a.bias"], …]}."""
-    layers: dict[str, list[str]] = {}
-    for name in weights:
-        layers.setdefault(name.rpartition(".")[0] or name, []).append(name)
-    kinds: dict[Any, list[list[str]]] = {}
-    for names in layers.values():
-        kinds.setdefault(tuple(tuple(weights[name].shape) for name in names), []).append(names)
-    return kinds
-
-
-def carry(reference: nn.Module, module: nn.Module, names: dict[str, str]) -> None:
-    """Put the reference's weights into the other module."""
-    ours, theirs = parameters(reference), parameters(module)
-    for name, other in names.items():
-        theirs[other].data = ours[name].data.clone()
 
 
 def looks_ahead(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[int, int] | None:

@@ -15,16 +15,14 @@ under the sentence that says what is wrong with it:
 ``check.product(mine)`` runs both on the same inputs. A sentence of ``wrong`` is said only where the answer agrees
 with that mistake on *every* case; otherwise the verdict gives the input, both values, and what is certain about them.
 
-Porting a module
-----------------
-1. The right answer is written out under the exercise's name, arguments as in the notebook (they are called by
-   position; their names are shown). Every wrong answer is a function of the same arguments. A sentence begins small,
-   ends without a full stop, and is said after "for a = 3 and b = 2 your answer is 5, expected 6: ".
-2. Choose cases that differ in every argument, the most telling first: the first that goes wrong is shown. Numbers of
-   which each wrong way gives another result; a case that a rounded, clamped or overflowing answer misses. A case may be
-   a function that makes the arguments anew, where they cannot be copied (a generator, an iterator, a model).
-3. What is asked to change in place is named in ``changes``: the changed argument is then compared as the answer is.
-   Where the answer is not simply a function to call (a stream, a model to train), ``drive(answer, *case)`` uses it and
+1. Every wrong answer is a function of the same arguments as the right one (called by position; names are shown). A
+   sentence begins small, ends without a full stop, and is said after "for a = 3 and b = 2 your answer is 5, expected
+   6: ". Eight mistakes are enough, each with its own sentence: what is certain of any answer (rounded, one more than
+   expected, an argument not used …) the engine finds by itself (``Compared.cause``, and ``certain`` in values.py).
+2. Cases differ in every argument, the most telling first: the first that goes wrong is shown. Numbers of which each
+   wrong way gives another result; a case that a rounded, clamped or overflowing answer misses. A case may be a
+   function that makes the arguments anew, where they cannot be copied (a generator, a model).
+3. Where the answer is not simply a function to call (a stream, a model to train), ``drive(answer, *case)`` uses it and
    returns what is to be compared: chunks given out, or a dictionary of what a step left behind, whose keys are read
    out, {"the loss that you return": …, **model.state_dict()}. A case is then what ``drive`` takes.
 4. ``given(*arguments)`` words an input, ``shown(value, expected, *arguments)`` a difference, where the default does
@@ -32,9 +30,6 @@ Porting a module
 5. Where many answers are right (vectors to choose, one of four names), write ``@examined(right=…, wrong={…})`` over a
    function from the answer to a sentence or None; the answer that it gets is already guarded. A class of layers is
    `bigmodel.check.building`.
-6. Delete the module's old test and grader. What GRADERS found goes into the exercise: a wrong answer under its
-   sentence into ``wrong``; one that was accepted needs a case, and stands in ``wrong`` or ``refused``; a right one
-   that was refused stands in ``also_right``.
 
 The law (tests/test_check.py) then demands, of every exercise: the right answer and ``also_right`` pass; each wrong one
 gets its own sentence and no two agree on all cases; ``refused`` get ✗; an argument frozen at its first value is
@@ -64,16 +59,15 @@ from bigmodel.check.cells import explain_absent_answers, syntax_error_before
 from bigmodel.check.progress import remember
 from bigmodel.check.solutions import solution_of
 from bigmodel.check.speech import Verdict, running_shell, say
-from bigmodel.check.values import described, differing, fact, listed, plain, same, unlike, written
+from bigmodel.check.values import certain, cut, described, differing, listed, plain, same, unlike, written
 
 Function = Callable[..., Any]
 PACKAGE = str(Path(__file__).parents[1])
 OURS = 60.0  # seconds for the right answer and the known mistakes
-NOT_THE_READERS = (
-    PACKAGE,
-    *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
-    "<frozen",
-)
+NOT_THE_READERS = (PACKAGE, "<frozen", *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")))
+ALTERED: dict[str, Function] = {
+    "{name} + 1": lambda x: x + 1, "{name} − 1": lambda x: x - 1, "1 / {name}": lambda x: 1 / x
+}  # fmt: skip
 explain_absent_answers(running_shell())
 
 
@@ -96,11 +90,7 @@ def in_time(function: Callable[[], Any], seconds: float) -> Any:
     main thread; signals do not exist on Windows, and are ignored under nohup. One call of a library is not cut short.
     It asks again every half second, in case a bare ``except:`` swallowed it.
     """
-    raise_in, here, done = (
-        ctypes.pythonapi.PyThreadState_SetAsyncExc,
-        threading.get_ident(),
-        threading.Event(),
-    )
+    raise_in, here, done = ctypes.pythonapi.PyThreadState_SetAsyncExc, threading.get_ident(), threading.Event()
 
     def watch() -> None:
         wait = seconds
@@ -142,8 +132,12 @@ def is_untouched(error: BaseException | None) -> bool:
 class Exercise:
     """What every exercise can do: check an answer, give hints, show a solution, choose whose is used later on."""
 
-    def __init__(self, right: Any, hints: Sequence[str], why: str, seconds: float) -> None:
-        self.right, self.hints, self.why, self.seconds = right, tuple(hints), why, seconds
+    def __init__(
+        self, right: Any, hints: Sequence[str], why: str, *, wrong: Mapping[str, Function], seconds: float = 10.0,
+        also_right: Sequence[Function] = (), refused: Sequence[Function] = (), equal: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        self.right, self.hints, self.why, self.wrong, self.seconds = right, tuple(hints), why, wrong, seconds
+        self.also_right, self.refused, self.equal = also_right, refused, equal or {}
         self.name, self.notebook = right.__name__, right.__module__.rpartition(".")[2]
         self.__doc__ = right.__doc__
         self.asked = 0
@@ -192,8 +186,9 @@ class Exercise:
         raise NotImplementedError
 
     def given(self, arguments: Sequence[Any]) -> str:
-        """How an input reads: for T = 5 and w = 3."""
-        texts = [(name, written(value)) for name, value in zip(self.names, arguments, strict=False)]
+        """How an input reads: for T = 5 and w = 3; what would be long is cut off."""
+        room = max(36, 90 // max(1, len(arguments)))
+        texts = [(name, cut(written(value), room)) for name, value in zip(self.names, arguments, strict=False)]
         both = [f"{name} {text}" if text.startswith("of shape") else f"{name} = {text}" for name, text in texts]
         return f"for {listed(both)} " if both else ""
 
@@ -255,17 +250,14 @@ class Compared(Exercise):
     """An exercise whose right answer is known: the same inputs for both."""
 
     def __init__(
-        self, right: Any, hints: Sequence[str], why: str, seconds: float = 10.0, *,
-        cases: Sequence[Any], wrong: Mapping[str, Function], also_right: Sequence[Function] = (),
-        refused: Sequence[Function] = (), equal: Mapping[str, str] | None = None, changes: Sequence[str] = (),
-        drive: Function | None = None, given: Function | None = None, shown: Function | None = None,
-        draw: Callable[[Any, Any], Any] | None = None, tolerance: float = 1e-5,
+        self, right: Any, *, cases: Sequence[Any], drive: Function | None = None, given: Function | None = None,
+        shown: Function | None = None, draw: Callable[[Any, Any], Any] | None = None, tolerance: float = 1e-5,
+        **more: Any,
     ) -> None:  # fmt: skip
         """Take what `exercise` takes."""
-        super().__init__(right, hints, why, seconds)
-        self.cases, self.wrong, self.also_right, self.refused = cases, wrong, also_right, refused
-        self.equal, self.changes, self.tolerance = equal or {}, changes, tolerance
-        self.drive, self.words, self.shown, self.draw = drive, given, shown, draw
+        super().__init__(right, **more)
+        self.cases, self.drive, self.words, self.shown, self.draw = cases, drive, given, shown, draw
+        self.tolerance = tolerance
 
     def given(self, arguments: Sequence[Any]) -> str:
         """How an input reads."""
@@ -295,12 +287,9 @@ class Compared(Exercise):
             if outside and watched.value is None:
                 return Outcome()  # it returned nothing, and that is what will be said
             return Outcome(error=Unusable(watched.value, error) if outside else error)
-        pairs = list(zip(self.names, arguments, kept, strict=False))
-        if self.changes:
-            value = {"what you return": value} if self.returns else {}
-            value |= {name: argument for name, argument, _ in pairs if name in self.changes}
-        changed = [n for n, a, b in pairs if n not in self.changes and not same(plain(a), plain(b), 0)]
-        return Outcome(value, changed=tuple(name for name in changed if self.comparable[name]))
+        pairs = zip(self.names, arguments, kept, strict=False)
+        changed = [name for name, a, b in pairs if not same(plain(a), plain(b), 0) and self.comparable[name]]
+        return Outcome(value, changed=tuple(changed))
 
     def outcomes(self, answer: Function, seconds: float = OURS) -> list[Outcome]:
         """Let an answer do every case, up to one that takes too long."""
@@ -316,11 +305,6 @@ class Compared(Exercise):
         """Whether an argument made twice is equal: of others, such as generators, nobody sees that they changed."""
         twice = zip(self.names, self.arguments(0), self.arguments(0), strict=False)
         return {name: same(plain(a), plain(b), 0) for name, a, b in twice}
-
-    @cached_property
-    def returns(self) -> bool:
-        """Whether the right answer returns something, beside what it changes."""
-        return self.right(*self.arguments(0)) is not None
 
     @cached_property
     def expected(self) -> list[Outcome]:
@@ -373,20 +357,22 @@ class Compared(Exercise):
             text, cause = self.stopped(outcome.error, given), None
         elif outcome.changed and sentence is None:
             return say("in place", given=given, names=outcome.changed[0])
+        elif outcome.value is None and any(each.value is None for each in self.expected):  # None, not no return
+            text, cause = say("kind", given=given, value=described(None), expected=described(expected.value)), None
         elif (odd := unlike(outcome.value, expected.value, given)) is not None:
-            text, cause = odd, None
+            text, cause = odd, certain(self.pairs(found), case)
         else:
             tell = self.shown or (lambda value, expected, *_: differing(value, expected, given))
             text = tell(outcome.value, expected.value, *arguments)
             if self.draw is not None:
                 with suppress(Exception):  # a picture less; what is wrong is said anyway
                     self.draw(outcome.value, expected.value)
-            cause = sentence or self.certain(answer, found, case)
+            cause = sentence or self.cause(answer, found, case)
         sentence = sentence or cause
         text = text.removesuffix(".") if sentence else text
         return f"{text}: {say(sentence)}." if sentence else text if text.endswith((".", "?")) else f"{text}."
 
-    def certain(self, answer: Function, found: list[Outcome], case: int) -> str | None:
+    def cause(self, answer: Function, found: list[Outcome], case: int) -> str | None:
         """What can be said for certain about an answer that nobody foresaw; None if nothing can."""
         begun = time.monotonic()
         for _ in range(9):
@@ -396,43 +382,47 @@ class Compared(Exercise):
                 break
         if len(found) > 1 and all(self.agree([found[0]], [other]) for other in found[1:]):
             return say("constant")
-        return self.frozen(found) or fact(found[case].value, self.expected[case].value)
+        back = next((say("given back", name=name) for name in self.names if self.is_given_back(found, name)), None)
+        return self.altered(found) or certain(self.pairs(found), case) or back
 
-    def frozen(self, found: list[Outcome]) -> str | None:
-        """A sentence about an argument that is not used, if the answer is right but for that."""
-        if self.names != self.takes:
-            return None
-        every = [self.arguments(case) for case in range(len(self.cases))]
+    def pairs(self, found: list[Outcome]) -> list[tuple[Any, Any]]:
+        """What came and what was expected, of each case."""
+        return [(one.value, other.value) for one, other in zip(found, self.expected, strict=False)]
+
+    def is_given_back(self, found: list[Outcome], name: str) -> bool:
+        """Whether the answer is an argument as it was given, in every case."""
+        place = self.names.index(name)
+        return len(found) > 1 and all(
+            same(plain(outcome.value), plain(self.arguments(case)[place])) for case, outcome in enumerate(found)
+        )
+
+    def altered(self, found: list[Outcome]) -> str | None:
+        """A sentence about an argument that is not used, or used one off, if the answer is right but for that."""
+        every = [self.arguments(case) for case in range(len(self.cases))] if self.names == self.takes else []
         for place, name in enumerate(self.names):
-            for value in [arguments[place] for arguments in every if place < len(arguments)]:
-                if self.agree(found, self.outcomes(self.freezing(place, value))):
+            values = [arguments[place] for arguments in every if place < len(arguments)]
+            for value in values:
+                if self.agree(found, self.outcomes(self.changing(place, lambda _, value=value: copy.deepcopy(value)))):
                     short = isinstance(value, (int, float, str))
                     return say("frozen" if short else "unused", name=name, value=written(value))
+            if {type(value) for value in values} <= {int, float}:
+                for how, change in ALTERED.items():
+                    if values and self.agree(found, self.outcomes(self.changing(place, change))):
+                        return say("altered", how=how.format(name=name))
         return None
 
-    def freezing(self, place: int, value: Any) -> Function:
-        """The right answer, but for an argument that always has the same value."""
-        return lambda *a: self.right(*a[:place], copy.deepcopy(value), *a[place + 1 :])
+    def changing(self, place: int, change: Function) -> Function:
+        """The right answer, but for an argument that is changed."""
+        return lambda *a: self.right(*a[:place], change(a[place]), *a[place + 1 :])
 
 
 class Examined(Exercise):
     """An exercise with many right answers: a function from the answer to what is wrong with it, or None."""
 
-    def __init__(
-        self, look: Callable[[Function], str | None], hints: Sequence[str], why: str, seconds: float = 10.0, *,
-        right: Function, wrong: Mapping[str, Function], also_right: Sequence[Function] = (),
-        refused: Sequence[Function] = (), equal: Mapping[str, str] | None = None,
-    ) -> None:  # fmt: skip
+    def __init__(self, look: Callable[[Function], str | None], *, right: Function, **more: Any) -> None:
         """Take what `examined` takes."""
-        super().__init__(look, hints, why, seconds)
-        self.look, self.right, self.wrong, self.also_right, self.refused = (
-            look,
-            right,
-            wrong,
-            also_right,
-            refused,
-        )
-        self.equal = equal or {}
+        super().__init__(look, **more)
+        self.look, self.right = look, right
 
     def examine(self, answer: Function) -> str | None:
         """Return what is wrong with an answer, or None."""
@@ -465,7 +455,6 @@ def exercise(**settings: Any) -> Callable[[Function], Compared]:
         wrong: sentence → the wrong answer that it explains.
         also_right, refused, equal: for the law: other right ways, answers that must be refused, and mutants of the
             right answer (the mutated line → why it is the same).
-        changes: names of arguments that are asked to change.
         drive: (answer, *arguments) → what is compared, by default the answer's value.
         given: (*arguments) → how an input reads.
         shown: (value, expected, *arguments) → how a difference reads.

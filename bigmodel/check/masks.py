@@ -4,54 +4,36 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from matplotlib.colors import ListedColormap
 from torch import Tensor
 
-from bigmodel import plot
 from bigmodel.check.engine import exercise
-from bigmodel.check.values import plain
+from bigmodel.check.pictures import maps
 
+# One mistake, one line or two; a blank line within what belongs to an exercise, two between exercises.
+# fmt: off
 Model = Callable[[Tensor], Tensor]  # ids (B, T) → logits (B, T, V)
 POLARITY = (
     "it is the other way round: here True means that a query may look, as for scaled_dot_product_attention. Put a "
     "~ before it"
 )
 
-
 def causal(length: int) -> Tensor:
     """(T, T): True where the key is not later."""
     return torch.ones(length, length, dtype=torch.bool).tril()
-
-
-def draw_masks(yours: Any, expected: Any) -> None:
-    """Draw the reader's mask beside the expected one; of a batch, the first row in which they differ."""
-    masks = [plain(yours).bool(), plain(expected)]
-    if masks[1].ndim == 3:
-        row = int((masks[0] != masks[1]).flatten(1).any(1).int().argmax())
-        masks = [mask[row] for mask in masks]
-    panels = plot.panels(["yours", "expected"], "key", "query", width=5, height=2.6)
-    for ax, mask in zip(panels, masks, strict=True):
-        ax.imshow(mask.int().numpy(), cmap=ListedColormap(["white", plot.BLUE]), vmin=0, vmax=1)
-        ax.set(xticks=range(mask.shape[1]), yticks=range(mask.shape[0]))
-        ax.grid(visible=False)
-
 
 def band(queries: int, keys: int, diagonal: int = 0) -> Tensor:
     """(queries, keys): True up to this diagonal, counted from that of the last query and the last key."""
     return torch.ones(queries, keys, dtype=torch.bool).tril(keys - queries + diagonal)
 
-
-# One mistake, one line or two.
-# fmt: off
 @exercise(
-    hints=(
-        "Which key is the last query itself, and which the one before it?",
-        "The usual mask has its diagonal at 0. With more keys than queries it lies further to the right: by how much?",
-        "torch.ones(queries, keys, dtype=torch.bool).tril(…), with the number of keys that came before the queries.",
-    ),
+    hints=("Which key is the last query itself, and which the one before it?",
+           "The usual mask has its diagonal at 0. With more keys than queries it lies further to the right: by how "
+           "much?",
+           "torch.ones(queries, keys, dtype=torch.bool).tril(…), with the number of keys that came before the "
+           "queries."),
     why="With keys == queries this is the usual mask; with one query, a row of True: a cache may show it everything.",
     cases=[(3, 5), (3, 3), (1, 4), (2, 6)],
-    draw=draw_masks,
+    draw=maps,
     wrong={
         POLARITY: lambda queries, keys: ~band(queries, keys),
         "the first query looks as if it were the first of the keys. The queries are the last of them, so the diagonal "
@@ -60,24 +42,11 @@ def band(queries: int, keys: int, diagonal: int = 0) -> Tensor:
             lambda queries, keys: band(queries, keys, -1),
         "each query may look one key ahead of itself, at the very token that it has to predict":
             lambda queries, keys: band(queries, keys, 1),
-        "each query may look at itself and at the future: tril, not triu":
-            lambda queries, keys: torch.ones(queries, keys, dtype=torch.bool).triu(keys - queries),
         "nothing is forbidden, so the first queries see the last keys":
             lambda queries, keys: torch.ones(queries, keys, dtype=torch.bool),
         "that is a row for every key. Only the last tokens ask, so keep the last rows":
             lambda queries, keys: causal(keys),
-        "the diagonal moved the wrong way: to the right is a positive number in tril":
-            lambda queries, keys: torch.ones(queries, keys, dtype=torch.bool).tril(queries - keys),
     },
-    also_right=[
-        lambda queries, keys: causal(keys)[-queries:],
-        lambda queries, keys: [[key <= keys - queries + query for key in range(keys)] for query in range(queries)],
-        lambda queries, keys: torch.arange(keys) <= torch.arange(keys - queries, keys)[:, None],
-    ],
-    refused=[
-        lambda queries, keys: band(queries, keys).float(),
-        lambda queries, keys: band(queries, keys).tolist()[-1],
-    ],
 )
 def last_may_look(queries: int, keys: int) -> Tensor:
     return torch.ones(queries, keys, dtype=torch.bool).tril(keys - queries)
@@ -88,14 +57,11 @@ def mixes(told: str, mixing: Tensor) -> Model:
     generator = torch.Generator().manual_seed(0)
     table = torch.randint(-9, 10, (1000, 5), generator=generator).double()  # (V, 5), whole numbers
     table[:, 4] = torch.arange(1000)  # no two tokens are alike
-
     def model(ids: Tensor) -> Tensor:
         length = ids.shape[1]
         return mixing[:length, :length] @ table[ids]  # (B, T, 5)
-
     model.__name__ = told
     return model
-
 
 def leaks(*pairs: tuple[int, int]) -> Tensor:
     """A causal mixing with a leak at each pair (t, j)."""
@@ -103,7 +69,6 @@ def leaks(*pairs: tuple[int, int]) -> Tensor:
     for t, j in pairs:
         mixing[t, j] = 1
     return mixing
-
 
 ALL = torch.ones(8, 8, dtype=torch.float64)
 IDS = [5, 400, 7, 7, 900, 31, 2, 650]
@@ -121,11 +86,9 @@ PATIENTS = [
     ("a model that sees itself and the future, not the past", ALL.triu(), IDS),
 ]
 
-
 def anew(told: str, mixing: Tensor, ids: list[int]) -> Callable[[], tuple[Model, Tensor]]:
     """A case: the model and the ids, made anew."""
     return lambda: (mixes(told, mixing), torch.tensor(ids))
-
 
 def moved(model: Model, ids: Tensor, least: float = 0.0, other: Callable[[Tensor], Any] | None = None) -> Tensor:
     """(T, T): whether the logits at t move by more than ``least`` if token j is another one."""
@@ -136,11 +99,9 @@ def moved(model: Model, ids: Tensor, least: float = 0.0, other: Callable[[Tensor
         rows.append((model(changed[None])[0] - before).abs().amax(-1) > least)
     return torch.stack(rows, dim=1)
 
-
 def distances(moves: Tensor) -> list[int]:
     """How far ahead of t each token j is that moves it; at the same place 0, before it negative."""
     return [j - t for t, j in moves.nonzero().tolist()]
-
 
 def side_by_side(model: Model, ids: Tensor) -> int:
     """All changes in one batch."""
@@ -149,13 +110,11 @@ def side_by_side(model: Model, ids: Tensor) -> int:
     moves = (model(changed) != model(ids[None])).any(-1).T  # (t, j)
     return max([0, *distances(moves)])
 
-
 @exercise(
-    hints=(
-        "Which token do you change, and the logits of which positions do you look at?",
-        "Change each token j in turn; a position t before it whose logits move looks j − t ahead. Keep the largest.",
-        "t, j = torch.nonzero(perturbation_map(model, ids), as_tuple=True) are the pairs that move: which are ahead?",
-    ),
+    hints=("Which token do you change, and the logits of which positions do you look at?",
+           "Change each token j in turn; a position t before it whose logits move looks j − t ahead. Keep the largest.",
+           "t, j = torch.nonzero(perturbation_map(model, ids), as_tuple=True) are the pairs that move: which are "
+           "ahead?"),
     why="Ten lines, and no model that sees its answers can get past them. Run them before each training.",
     cases=[anew(*patient) for patient in PATIENTS],
     given=lambda model, ids: f"for {model.__name__}, and {len(ids)} tokens,",
@@ -164,31 +123,17 @@ def side_by_side(model: Model, ids: Tensor) -> int:
             lambda model, ids: max([0, *(d + 1 for d in distances(moved(model, ids)) if d >= 0)]),
         "that is how far it looks back. Ahead is j − t, with j the token that changes":
             lambda model, ids: max([0, *(-d for d in distances(moved(model, ids)))]),
-        "that is how many pairs move. How far ahead is the farthest":
-            lambda model, ids: sum(d > 0 for d in distances(moved(model, ids))),
         "logits that move by very little move all the same. Compare with 0, not with a tolerance":
             lambda model, ids: max([0, *distances(moved(model, ids, least=1e-5))]),
         "a leak may be anywhere, and you changed the last token only. Change each in turn":
             lambda model, ids: max([0, *(d for t, d in zip(*last_only(model, ids), strict=True))]),
-        "that is the nearest of the leaks. Return the farthest":
-            lambda model, ids: min([d for d in distances(moved(model, ids)) if d > 0], default=0),
         "below 0 is the past, which is no leak. Let the smallest answer be 0":
             lambda model, ids: max(distances(moved(model, ids)), default=0),
         "a token that is 0 already is not changed by setting it to 0. Let another one stand there, such as id + 1":
             lambda model, ids: max([0, *distances(moved(model, ids, other=lambda ids: 0))]),
-        "that is T − 1 wherever anything leaks. Ask of each leak how far ahead it looks":
-            lambda model, ids: (len(ids) - 1) * any(d > 0 for d in distances(moved(model, ids))),
     },
-    also_right=[
-        side_by_side,
-        lambda model, ids: float(max([0, *distances(moved(model, ids))])),
-        lambda model, ids: torch.tensor(max([0, *distances(moved(model, ids))])),
-    ],
-    refused=[
-        lambda model, ids: max([0, *distances(moved(model, ids, other=lambda ids: ids[0]))]),
-        lambda model, ids: any(d > 0 for d in distances(moved(model, ids))),
-        lambda model, ids: max([0, *distances(moved(model, ids)[:, 1:2])]),
-    ],
+    also_right=[side_by_side],
+    refused=[lambda model, ids: max([0, *distances(moved(model, ids, other=lambda ids: ids[0]))])],
     equal={
         "changed[j] = (ids[j] - 1) % 1000": "another token, whichever",
         "changed[j] = (ids[j] + 2) % 1000": "another token, whichever",
@@ -213,38 +158,27 @@ def last_only(model: Model, ids: Tensor) -> tuple[list[int], list[int]]:
     found = [t for t in range(len(ids)) if moved(model, ids)[t, -1]]
     return found, [len(ids) - 1 - t for t in found]
 
-
 def sides(padding: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Keys that are words (B, 1, T), queries that are words (B, T, 1), and each position itself (T, T)."""
     return ~padding[:, None, :], ~padding[:, :, None], torch.eye(padding.shape[1], dtype=torch.bool)
-
 
 def looking(build: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     """A mask built of the causal one, the keys and queries that are words, and each position itself."""
     return lambda padding: (build(causal(padding.shape[1]), *sides(padding))
                             & torch.ones(len(padding), 1, 1, dtype=torch.bool))
 
-
-def looking_by_loop(padding: Tensor) -> list[list[list[bool]]]:
-    """Position by position."""
-    T = padding.shape[1]
-    return [[[t == j or (j < t and not bool(row[j])) for j in range(T)] for t in range(T)] for row in padding]
-
-
 @exercise(
-    hints=(
-        "Who may look at padding, and what may a position look at whose whole past is padding?",
-        "Three masks: nobody looks ahead; no key is padding; each position sees itself. Which belong together with &?",
-        "causal & ~padding[:, None, :] | torch.eye(T, dtype=torch.bool), for a causal mask of (T, T).",
-    ),
+    hints=("Who may look at padding, and what may a position look at whose whole past is padding?",
+           "Three masks: nobody looks ahead; no key is padding; each position sees itself. Which belong together with "
+           "&?",
+           "causal & ~padding[:, None, :] | torch.eye(T, dtype=torch.bool), for a causal mask of (T, T)."),
     why="The same three lines stand in Decoder: on any side, no padding touches a word, and no row is empty.",
     cases=[
-        (torch.tensor([[1, 1, 0, 0], [0, 0, 1, 1]]).bool(),),
-        (torch.tensor([[1, 0, 0]]).bool(),),
+        (torch.tensor([[1, 1, 0, 0], [0, 0, 1, 1]]).bool(),), (torch.tensor([[1, 0, 0]]).bool(),),
         (torch.tensor([[1, 1, 0], [0, 0, 0], [0, 1, 0]]).bool(),),
     ],
     given=lambda padding: f"for padding = {padding.int().tolist()}",
-    draw=draw_masks,
+    draw=maps,
     wrong={
         POLARITY: looking(lambda c, k, q, i: ~(c & k | i)),
         "some row is empty, and a softmax over nothing is 0 / 0. Let each position look at itself":
@@ -259,22 +193,7 @@ def looking_by_loop(padding: Tensor) -> list[list[list[bool]]]:
             looking(lambda c, k, q, i: c & (k | ~q) | i),
         "the rows of padding are empty, and a softmax over nothing is 0 / 0. Hide keys alone, let each position look "
         "at itself": looking(lambda c, k, q, i: c & k & q),
-        "the rows of padding look everywhere, at the future and at other padding. Itself is enough":
-            looking(lambda c, k, q, i: c & k | ~q),
-        "you kept the padding and hid the words: padding is True where a token is padding":
-            looking(lambda c, k, q, i: c & ~k | i),
-        "rows and columns are both hidden. Words may be seen by padding, there is no harm in it; only keys count":
-            looking(lambda c, k, q, i: c & k & q | i),
-        "joined with | where & belongs: a key must be both, not ahead and no padding":
-            looking(lambda c, k, q, i: c | k),
-        "that is right for several heads, (B, 1, T, T), but (B, T, T) was asked for":
-            lambda padding: looking(lambda c, k, q, i: c & k | i)(padding)[:, None],
     },
-    also_right=[looking_by_loop, lambda padding: torch.tensor(looking_by_loop(padding)).numpy()],
-    refused=[
-        lambda padding: looking(lambda c, k, q, i: c & k | i)(padding).float(),
-        lambda padding: looking(lambda c, k, q, i: c & k | i)(padding)[0],
-    ],
 )
 def may_look(padding: Tensor) -> Tensor:
     T = padding.shape[1]
@@ -290,23 +209,14 @@ def off(shift: int, hide: Callable[[Tensor, int], Tensor], mark: int = -100) -> 
         return shifted.masked_fill(hide(torch.arange(len(shifted)), n), mark)
     return targets
 
-
-def targets_by_list(ids: Tensor, n: int) -> list[int]:
-    """The same, as a list."""
-    return [-100 if t + 1 < n else int(ids[t + 1]) for t in range(len(ids) - 1)]
-
-
 @exercise(
-    hints=(
-        "At which position is the first token of the answer predicted?",
-        "Shift first, ids[1:]; then −100 for the tokens of the prompt. One of them has no target: how many are left?",
-        "targets = ids[1:].clone(); targets[: …] = -100, one less than the prompt is long.",
-    ),
+    hints=("At which position is the first token of the answer predicted?",
+           "Shift first, ids[1:]; then −100 for the tokens of the prompt. One of them has no target: how many are "
+           "left?",
+           "targets = ids[1:].clone(); targets[: …] = -100, one less than the prompt is long."),
     why="One place too many, and the model never learns to begin; one too few, and it learns to write questions.",
     cases=[
-        (torch.tensor([1, 7, 8, 9, 2]), 3),
-        (torch.tensor([1, 5, 5, 6, 5, 6, 2]), 4),
-        (torch.tensor([1, 4, 2]), 1),
+        (torch.tensor([1, 7, 8, 9, 2]), 3), (torch.tensor([1, 5, 5, 6, 5, 6, 2]), 4), (torch.tensor([1, 4, 2]), 1),
         (torch.tensor([1, 3, 4, 2]), 3),
     ],
     given=lambda ids, prompt_length: f"for ids {tuple(ids.tolist())} and a prompt of {prompt_length}",
@@ -316,21 +226,12 @@ def targets_by_list(ids: Tensor, n: int) -> list[int]:
         "one place too few is off: a token of the prompt still counts": off(1, lambda t, n: t < n - 2),
         "the answer is off, and the prompt counts. It is the other way round": off(1, lambda t, n: t >= n - 1),
         "nothing is off: the prompt counts": off(1, lambda t, n: t < 0),
-        "they are not shifted. The target at t is the token that follows input t: ids[1:]":
-            off(0, lambda t, n: t < n),
-        "not shifted either, and off by one: the target at t is ids[t + 1]": off(0, lambda t, n: t < n - 1),
+        "they are not shifted. The target at t is the token that follows input t: ids[1:]": off(0, lambda t, n: t < n),
         "0 is the id of a token, and the loss would count it. What it leaves out is −100":
             off(1, lambda t, n: t < n - 1, mark=0),
-        "tokens were hidden because they occur in the prompt, not because they stand in it":
-            lambda ids, n: ids[1:].masked_fill(torch.isin(ids[1:], ids[:n]), -100),
         "they are as long as the ids. The inputs are ids[:-1], so there is one target less: ids[1:]":
             lambda ids, n: ids.masked_fill(torch.arange(len(ids)) < n, -100),
     },
-    also_right=[targets_by_list, lambda ids, n: torch.tensor(targets_by_list(ids, n)).numpy()],
-    refused=[
-        lambda ids, n: off(1, lambda t, n: t < n - 1)(ids, n).float(),
-        lambda ids, n: off(1, lambda t, n: t < n - 1)(ids, n)[n - 1 :],
-    ],
 )
 def answer_targets(ids: Tensor, prompt_length: int) -> Tensor:
     targets = ids[1:].clone()
@@ -342,33 +243,22 @@ def alike(text_number: Tensor) -> Tensor:
     """(T, T): whether two positions belong to the same text."""
     return text_number[:, None] == text_number
 
-
 @exercise(
-    hints=(
-        "When do two positions belong to the same text, and which of the two may look at the other?",
-        "text_number[:, None] == text_number compares each position with each, (T, T); then nobody may look ahead.",
-        "same_text & a causal mask of (T, T), with same_text as in the hint before.",
-    ),
+    hints=("When do two positions belong to the same text, and which of the two may look at the other?",
+           "text_number[:, None] == text_number compares each position with each, (T, T); then nobody may look ahead.",
+           "same_text & a causal mask of (T, T), with same_text as in the hint before."),
     why="Packed rows waste nothing, and with this mask no text knows that it has neighbours.",
     cases=[(torch.tensor(numbers),) for numbers in ([0, 0, 0, 1, 1], [0, 1, 1, 2], [3, 3, 3, 3], [5, 5, 2, 9])],
-    draw=draw_masks,
+    draw=maps,
     wrong={
         POLARITY: lambda n: ~(alike(n) & causal(len(n))),
         "the texts are apart, but inside a text the future is in view: & the causal mask": alike,
-        "causal, but the second text looks at the first: compare the numbers of the texts":
-            lambda n: causal(len(n)),
+        "causal, but the second text looks at the first: compare the numbers of the texts": lambda n: causal(len(n)),
         "joined with | where & belongs: a key must be both, in the same text and not ahead":
             lambda n: alike(n) | causal(len(n)),
-        "each position looks at the other texts: == instead of !=": lambda n: ~alike(n) & causal(len(n)),
         "the first text alone is kept apart: the others must be, too": lambda n: alike(n == n[0]) & causal(len(n)),
         "no position may look at itself": lambda n: alike(n) & causal(len(n)).tril(-1),
-        "that looks ahead: tril, not triu": lambda n: alike(n) & causal(len(n)).mT,
     },
-    also_right=[
-        lambda n: [[j <= t and int(n[j]) == int(n[t]) for j in range(len(n))] for t in range(len(n))],
-        lambda n: alike(n).tril(),
-    ],
-    refused=[lambda n: (alike(n) & causal(len(n))).int(), lambda n: alike(n > 0) & causal(len(n))],
 )
 def packed(text_number: Tensor) -> Tensor:
     same_text = text_number[:, None] == text_number  # (T, T)
@@ -387,13 +277,10 @@ def on_words(answer: Callable[[Tensor], Any], padding: Tensor) -> dict[str, Any]
         "the list of positions that a table of T rows has not": outside.tolist(),
     }
 
-
 @exercise(
-    hints=(
-        "How many words stand to the left of a word, padding not counted?",
-        "A cumulative sum of ~padding counts them; but at the first word it says 1. And in front of it?",
-        "((~padding).cumsum(dim=1) - 1), and no number below 0: clamp.",
-    ),
+    hints=("How many words stand to the left of a word, padding not counted?",
+           "A cumulative sum of ~padding counts them; but at the first word it says 1. And in front of it?",
+           "((~padding).cumsum(dim=1) - 1), and no number below 0: clamp."),
     why="With these positions a text is read alike whether it is alone or pushed to the right by padding.",
     cases=[
         (torch.tensor(rows).bool(),)
@@ -409,23 +296,9 @@ def on_words(answer: Callable[[Tensor], Any], padding: Tensor) -> dict[str, Any]
             lambda padding: (padding.cumsum(1) - 1).clamp(min=0),
         "each word was moved by all the padding of its row, also where that stands to the right of it":
             lambda padding: (torch.arange(padding.shape[1]) - padding.sum(1, keepdim=True)).clamp(min=0),
-        "they count from the right; the first word has position 0":
-            lambda padding: ((~padding).flip(1).cumsum(1).flip(1) - 1).clamp(min=0),
-        "no table has a row below 0, padding or not. clamp(min=0) mends it":
-            lambda padding: (~padding).cumsum(1) - 1,
-        "that is the sum along the batch. Positions count along a row: dim=1":
-            lambda padding: ((~padding).cumsum(0) - 1).clamp(min=0),
+        "no table has a row below 0, padding or not. clamp(min=0) mends it": lambda padding: (~padding).cumsum(1) - 1,
     },
-    also_right=[
-        lambda padding: [[max(0, sum(not w for w in row[: t + 1]) - 1) for t in range(len(row))]
-                         for row in padding.tolist()],
-        lambda padding: (~padding).cumsum(1).sub(1).clamp(min=0).numpy(),
-        lambda padding: ((~padding).cumsum(1) - 1).masked_fill(padding, 0),
-    ],
-    refused=[
-        lambda padding: (~padding).cumsum(1).float() - 1,
-        lambda padding: padding.logical_not_().cumsum(1).sub(1).clamp(min=0),
-    ],
+    also_right=[lambda padding: ((~padding).cumsum(1) - 1).masked_fill(padding, 0)],
 )
 def positions_of(padding: Tensor) -> Tensor:
     counted = (~padding).cumsum(dim=1)  # 1 at the first word

@@ -1,6 +1,8 @@
 """Values as a check meets them: made plain, compared, put into words."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -60,7 +62,8 @@ def unlike(value: Any, expected: Any, given: str) -> str | None:
     if value is None and expected is not None:
         return say("nothing", given=given)
     if isinstance(wanted, Tensor) and isinstance(found, Tensor):
-        if found.shape != wanted.shape and not (wanted.ndim == 0 and found.numel() == 1):
+        whole = all(isinstance(each, (list, tuple)) for each in (value, expected)) and short(value, expected)
+        if found.shape != wanted.shape and not (wanted.ndim == 0 and found.numel() == 1) and not whole:
             if wanted.ndim == 0 or found.ndim == 0:
                 return say("kind", given=given, value=described(value), expected=described(expected))
             return say("shape", given=given, value=tuple(found.shape), expected=tuple(wanted.shape))
@@ -71,10 +74,14 @@ def unlike(value: Any, expected: Any, given: str) -> str | None:
             return say("dtype", given=given, value=kinds[0], expected=kinds[1])
         return None
     if isinstance(wanted, Mapping) and isinstance(found, Mapping):
-        if found.keys() != wanted.keys():
-            return say("keys", given=given, value=listed(found), expected=listed(wanted))
+        if missing := [key for key in wanted if key not in found]:
+            return say("no key", given=given, name=written(missing[0]))
+        if more := [key for key in found if key not in wanted]:
+            return say("more keys", given=given, name=written(more[0]))
         return next((odd for key in wanted if (odd := unlike(value[key], expected[key], f"{given}{key}: "))), None)
     if isinstance(expected, (list, tuple)) and isinstance(value, (list, tuple)):
+        if len(value) != len(expected) and short(value, expected):
+            return None  # both are shown whole
         if len(value) != len(expected):
             return say("number of", given=given, value=len(value), expected=len(expected))
         for place, (one, other) in enumerate(zip(value, expected, strict=True)):
@@ -100,9 +107,17 @@ def differing(value: Any, expected: Any, given: str) -> str:
     found, wanted = plain(value), plain(expected)
     if isinstance(wanted, Mapping):
         key = next(key for key in wanted if not same(found[key], wanted[key]))
+        if not short(value[key], expected[key]):
+            return differing(value[key], expected[key], f"{given}{key}: ")
         left, right = apart(value[key], expected[key])
         return say("part", given=given, part=key, value=left, expected=right)
-    if not isinstance(expected, Tensor) or expected.ndim < 2:
+    rowless = not isinstance(expected, Tensor) or expected.ndim < 2
+    if isinstance(wanted, (Tensor, list)) and rowless and not short(value, expected):
+        spots = (spot for spot, pair in enumerate(zip(found, wanted, strict=False)) if not same(*pair))
+        if (spot := next(spots, None)) is not None:
+            left, right = apart(value[spot], expected[spot])
+            return say("item", given=given, place=spot, value=cut(left, 100), expected=cut(right, 100))
+    if rowless:
         left, right = apart(value, expected)
         return say("values", given=given, value=left, expected=right)
     rows = list(zip(found.flatten(0, -2), wanted.flatten(0, -2), strict=True))
@@ -112,23 +127,72 @@ def differing(value: Any, expected: Any, given: str) -> str:
     return say("row", given=given, row=place, value=left, expected=right)
 
 
-def fact(value: Any, expected: Any) -> str | None:
-    """What is certain about a value that is not the expected one; None if nothing is."""
-    found, wanted = plain(value), plain(expected)
-    if not (isinstance(found, Tensor) and isinstance(wanted, Tensor)) or found.dtype == torch.bool:
-        return None
-    found = found.reshape(wanted.shape)
-    if found.isnan().any() and not wanted.isnan().any():
+ALWAYS: dict[str, Callable[[Any, Any], bool]] = {
+    "sign": lambda found, wanted: same(found, -wanted),
+    "order": lambda found, wanted: same(*(in_order(each) for each in (found, wanted))),
+    "transposed": lambda found, wanted: found.ndim > 1 and same(found.mT, wanted),
+    "shape only": lambda found, wanted: same(found.flatten(), wanted.flatten()),
+    "no last": lambda found, wanted: len(found) > 0 and same(found, wanted[:-1]),
+    "no first": lambda found, wanted: len(found) > 0 and same(found, wanted[1:]),
+}
+
+
+def in_order(values: Any) -> Any:
+    """Values that stand in a row, sorted."""
+    return sorted(values) if isinstance(values, list) or values.ndim != 1 else values.sort().values
+
+
+def certain(pairs: Sequence[tuple[Any, Any]], case: int) -> str | None:
+    """What is certain in all cases of (value, expected), of which one is shown; None if nothing is."""
+    both = [(plain(value), plain(expected)) for value, expected in pairs]
+    if all(isinstance(each, Mapping) for pair in both for each in pair):
+        part = next((key for key, right in both[case][1].items() if not same(both[case][0].get(key), right)), None)
+        both = [(found.get(part), wanted.get(part)) for found, wanted in both]
+    if any(isinstance(each, Tensor) and each.dtype == torch.float64 and each.isnan().any() for each in both[case]):
         return say("nan")
-    if same(found, -wanted):
-        return say("sign")
+    for sentence, holds in ALWAYS.items():
+        with suppress(Exception):  # what cannot be negated, or sorted, or cut
+            if all(holds(*pair) for pair in both):
+                return say(sentence)
+    return relation(both)
+
+
+MADE: dict[str, Callable[[Tensor], Tensor]] = {
+    "the logarithm of": torch.log, "e to the power of": torch.exp, "1 divided by": torch.reciprocal,
+    "1 minus": lambda x: 1 - x, "the square of": torch.square, "the root of": torch.sqrt,
+}  # fmt: skip
+CONSTANTS = {"ln 2": math.log(2), "1 / ln 2": 1 / math.log(2), "1 / ln 10": 1 / math.log(10)}
+
+
+def relation(both: Sequence[tuple[Any, ...]]) -> str | None:
+    """How an answer's numbers follow from the expected ones, in the same way in all cases; None if they do not."""
+    if not all(isinstance(each, Tensor) and each.dtype == torch.float64 for pair in both for each in pair):
+        return None
+    found, wanted = (torch.cat([pair[side].flatten() for pair in both]) for side in (0, 1))
+    if len(found) != len(wanted) or len(wanted.unique()) < 3:
+        return None
     if found.any() and any(same(found, wanted.round(decimals=digits), 1e-9) for digits in range(5)):
         return say("rounded")
-    if wanted.ndim == 1 and same(found.sort().values, wanted.sort().values):
-        return say("order")
-    if wanted.ndim > 1 and wanted.shape[-1] == wanted.shape[-2] and same(found.mT, wanted):
-        return say("transposed")
+    for how, make in MADE.items():
+        if same(found, make(wanted)):
+            return say("made", how=how)
+    more, times = (found - wanted).mean(), (wanted @ found) / (wanted @ wanted)
+    if torch.allclose(found - wanted, more.expand_as(found), rtol=1e-4, atol=0):
+        return say("more" if more > 0 else "less", value=written(abs(more)))
+    if found.any() and torch.allclose(found, times * wanted, rtol=1e-5, atol=0):
+        known = next((f" = {name}" for name, constant in CONSTANTS.items() if abs(times / constant - 1) < 1e-5), "")
+        return say("times", value=written(times) + known)
     return None
+
+
+def short(*values: Any) -> bool:
+    """Whether values can be shown whole."""
+    return sum(len(written(value)) for value in values) <= 120
+
+
+def cut(text: str, room: int) -> str:
+    """A text that is not longer than there is room."""
+    return text if len(text) <= room else f"{text[: room - 1]}…"
 
 
 def apart(value: Any, expected: Any) -> tuple[str, str]:
@@ -155,10 +219,10 @@ def written(value: Any, digits: int = 4) -> str:
     if isinstance(value, (list, tuple)):
         text = ", ".join(written(item, digits) for item in value[:24]) + (", …" if len(value) > 24 else "")
         return f"[{text}]" if isinstance(value, list) else f"({text})"
-    if isinstance(value, nn.Module):
-        return f"a {type(value).__name__}"
     text = getattr(value, "__name__", None) or repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    if " object at 0x" in text or (isinstance(value, nn.Module) and "__repr__" not in vars(type(value))):
+        return f"a {type(value).__name__}"
+    return cut(text, 100)
 
 
 def described(value: Any) -> str:
