@@ -13,6 +13,9 @@ BLOCKED = ROOT / "tests" / "blocked"
 
 # Before torch is loaded, here or in a kernel: two threads on two busy cores are slower than one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Linux's malloc otherwise gives the memory of large gradients back, and asks for it again, in every step.
+for limit in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"):
+    os.environ.setdefault(limit, str(2**32))
 os.environ["BIGMODEL_STATIC"] = "1"
 os.environ["TQDM_DISABLE"] = "1"
 os.environ.pop("MPLBACKEND", None)  # kernels draw inline

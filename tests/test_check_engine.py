@@ -2,6 +2,7 @@
 
 import json
 import math
+import threading
 import time
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import nn
 from bigmodel.check import concepts, progress, speech
 from bigmodel.check.building import building
 from bigmodel.check.cells import explain_absent_answers
-from bigmodel.check.engine import exercise
+from bigmodel.check.engine import TooLong, exercise, in_time
 
 HINTS = ("What?", "The idea.", "Nearly the code.")
 LATE = []
@@ -169,6 +170,15 @@ def test_an_endless_answer_is_stopped_though_it_catches_exceptions():
     assert "ran for more than 0.05 seconds" in scaled.verdict(swallows_everything).text
     time.sleep(0.6)  # nothing comes later
     assert time.monotonic() - begun < 5
+
+
+def test_a_time_that_is_up_at_once_leaves_no_watcher_behind():
+    """One that went on would raise TooLong wherever this thread is: within a lock, that is the end of it."""
+    before = threading.active_count()
+    for _ in range(100):
+        with pytest.raises(TooLong):
+            in_time(lambda: swallows_everything([], 0), 1e-5)
+    assert threading.active_count() == before
 
 
 def test_a_stream_is_driven():

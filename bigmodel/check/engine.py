@@ -99,15 +99,15 @@ def in_time(function: Callable[[], Any], seconds: float) -> Any:
             wait = 0.5
 
     watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
     try:
+        watcher.start()  # on a busy machine the time may be up before this returns
         try:
             return function()
         finally:
             done.set()
             watcher.join()
             raise_in(ctypes.c_ulong(here), None)  # asked for, and not raised yet
-    except TooLong:  # perhaps raised in the three lines above
+    except TooLong:  # perhaps raised in the lines around the call
         done.set()
         watcher.join()
         raise
