@@ -6,6 +6,7 @@ Masks are boolean, and True means *may look*, as for ``scaled_dot_product_attent
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 Rotation = tuple[Tensor, Tensor]  # cos and ± sin of the angle of each component, both (…, T, D)
 
@@ -84,15 +85,25 @@ def turn(vectors: Tensor, rotation: Rotation) -> Tensor:
 
 
 class KeyValueCache:
-    """The keys and values of one layer, kept while a text is continued, so that none is computed twice."""
+    """The keys and values of one layer, kept while a text is continued, so that none is computed twice.
+
+    Args:
+        keys, values: (B, G, room, D), to be filled from the first position on; the room may be 0, for it grows.
+    """
+
+    SPARE = 4  # positions; with more, the rows lie far apart in memory, and reading many of them takes longer
 
     def __init__(self, keys: Tensor, values: Tensor) -> None:
-        self.keys, self.values = keys, values  # room for both, (B, G, context, D)
+        self.keys, self.values = keys, values
         self.length = 0
 
     def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Add the keys and values of T more positions, (B, G, T, D), and return all so far."""
         end = self.length + keys.shape[2]
+        missing = end - self.keys.shape[2]
+        if missing > 0:
+            grown = (0, 0, 0, missing + self.SPARE)
+            self.keys, self.values = F.pad(self.keys, grown), F.pad(self.values, grown)
         self.keys[:, :, self.length : end] = keys
         self.values[:, :, self.length : end] = values
         self.length = end

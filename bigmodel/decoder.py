@@ -205,9 +205,9 @@ class Decoder(nn.Module):
         return cos_sin(positions, self.head_size, self.config.rotary_base)
 
     def new_cache(self, batch_size: int) -> list[KeyValueCache]:
-        """Return an empty cache for every block, with room for the whole context."""
+        """Return an empty cache for every block."""
         n_kv_head, like = self.config.n_kv_head or self.config.n_head, self.embedding.weight
-        shape = (batch_size, n_kv_head, self.context, self.head_size)  # (B, G, context, D)
+        shape = (batch_size, n_kv_head, 0, self.head_size)  # (B, G, 0, D)
         return [KeyValueCache(like.new_empty(shape), like.new_empty(shape)) for _ in self.blocks]
 
     def flops_per_token(self, length: int) -> int:

@@ -56,7 +56,6 @@ def probabilities(logits: Tensor, sampling: Sampling = Sampling()) -> Tensor:
     return torch.empty_like(ordered).scatter_(-1, tokens, torch.softmax(ordered, dim=-1))  # (..., V)
 
 
-@torch.no_grad()
 def next_logits(model: nn.Module, ids: Tensor, padding: Tensor | None = None) -> Tensor:
     """Logits for the token that follows each row of ids (B, T); only what fits the model's context is shown to it.
 
@@ -67,6 +66,11 @@ def next_logits(model: nn.Module, ids: Tensor, padding: Tensor | None = None) ->
         ValueError: the rows are empty.
     """
     _check_prompt(model, ids)
+    return _read_anew(model, ids, padding)
+
+
+@torch.no_grad()
+def _read_anew(model: nn.Module, ids: Tensor, padding: Tensor | None) -> Tensor:
     fits = context_length(model) or ids.shape[1]
     if padding is None:
         return model(ids[:, -fits:])[:, -1]  # (B, V)
@@ -98,7 +102,7 @@ def draw_rows(
             with torch.inference_mode():  # as no_grad, with still less to keep account of
                 logits = _call(model, reader, unread, padding=padding, cache=cache)[:, -1]  # (B, V)
         else:
-            logits = next_logits(model, ids, padding)  # (B, V)
+            logits = _read_anew(model, ids, padding)  # (B, V)
         if sampling.top_k == 1:  # nothing is left to chance
             unread = logits.argmax(-1, keepdim=True)  # (B, 1)
         else:

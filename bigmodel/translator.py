@@ -166,10 +166,10 @@ class Given(nn.Module):
         return self.translator.write(ids, self.memory, self.visible, cache)
 
     def new_cache(self, batch_size: int) -> list[KeyValueCache]:
-        """Return an empty cache for every block of the decoder, with room for the whole context."""
+        """Return an empty cache for every block of the decoder."""
         config, like = self.translator.config, self.translator.embedding.weight
         size = config.head_size or config.n_embd // config.n_head
-        shape = (batch_size, config.n_kv_head or config.n_head, config.context, size)  # (B, G, context, D)
+        shape = (batch_size, config.n_kv_head or config.n_head, 0, size)  # (B, G, 0, D)
         return [KeyValueCache(like.new_empty(shape), like.new_empty(shape)) for _ in self.translator.blocks]
 
 

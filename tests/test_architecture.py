@@ -33,7 +33,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 UNUSED = {
     "checkpoint.build_big_model", "checkpoint.config_of", "checkpoint.unwrapped",
     "optimizer.Muon", "text.Corpus", "text.corpus",
-    "text.deduplicate", "text.download", "text.passages", "tokenizer.LongestMatch", "tokenizer.PairCounts",
+    "text.deduplicate", "text.download", "tokenizer.LongestMatch", "tokenizer.PairCounts",
     "tokenizer.from_readable", "tokenizer.pieces_pattern", "train.device_of", "world/beats.even",
     "world/beats.nearby", "world/frames.find_slot", "world/frames.wordings",
     "world/prefix.beginnings", "world/prefix.prefix_log_probability", "world/program.normalised",

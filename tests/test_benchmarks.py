@@ -12,7 +12,7 @@ from benchmarks import course, floor, ingredients, loss, measure, minutes, sampl
 from nbformat.v4 import new_code_cell, new_notebook, writes
 
 from bigmodel.decoder import Decoder
-from bigmodel.lab import commands, environment
+from bigmodel.lab import environment
 
 FOXES = "\n\n".join(f"The fox number {number} counted {number * 7} boats, 狐狸" for number in range(120))
 TINY = training.Shape(n_layer=1, n_head=2, n_embd=8, batch_size=2, length=8, vocab_size=20)
@@ -57,18 +57,21 @@ def test_a_minute_is_given_to_both_ways_and_judged_alike(tmp_path, monkeypatch):
     asked: list[list[str]] = []
 
     def pretrained(words, source, fresh, folder):
+        assert len(source.read_text(encoding="utf-8")) == 500
+        assert fresh not in source.read_text(encoding="utf-8")
         asked.append(list(words))
         nats = 1.2 if words[0] == "--minutes" else 1.5
         return minutes.Outcome("2 × 96", 5 + int(words[1]) / 50 if words[0] == "--steps" else 60.0, 600.0, nats)
 
     monkeypatch.setattr(minutes, "pretrained", pretrained)
-    part = minutes.run(tmp_path, {"foxes": lambda: FOXES}, minutes=(1.0,))
+    (tmp_path / "foxes").write_text(FOXES, encoding="utf-8")
+    part = minutes.run(tmp_path, minutes=(1.0,), texts=[f"{tmp_path / 'foxes'}:500"])
     assert asked == [["--steps", "50"], ["--steps", "200"], ["--steps", "2750"], ["--minutes", "1.0"]]
     assert [(row[2], row[6], row[7]) for row in part.rows] == [
-        ("fixed steps", "1.500", "0%"),
-        ("bigmodel", "1.200", "20%"),
+        ("fixed steps", "1.500", "0.0%"),
+        ("bigmodel", "1.200", "20.0%"),
     ]
-    assert pictures(tmp_path) == {"minutes_foxes"}
+    assert pictures(tmp_path) == {"minutes_foxes_500"}
 
 
 def test_each_recipe_of_the_chain_changes_one_thing_and_the_last_is_ours():
@@ -184,7 +187,7 @@ def test_notebooks_are_executed_one_after_the_other_in_one_folder(tmp_path):
 
 def test_the_command_knows_the_parts_and_pytest_collects_none():
     files = {path.name for path in (environment.ROOT / "tests" / "benchmarks").rglob("*")}
-    assert {f"{part}.py" for part in commands.BENCHMARKS} <= files
+    assert {f"{part}.py" for part in benchmarks.BENCHMARKS} <= files
     assert not [name for name in files if re.fullmatch(r"test_.*|.*_test\.py|.*\.ipynb|conftest\.py", name)]
 
 

@@ -95,7 +95,7 @@ def test_a_broken_environment_does_not_start_itself_for_ever(checkout, monkeypat
     python = python_of(checkout)
     monkeypatch.setattr(environment, "VENV", checkout / ".venv")
     monkeypatch.setattr(sys, "executable", str(python))
-    with pytest.raises(environment.SetupError, match="delete that folder"):
+    with pytest.raises(ValueError, match="delete that folder"):
         environment.enter([])
 
 

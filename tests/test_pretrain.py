@@ -3,15 +3,21 @@
 import pytest
 import torch
 
-from bigmodel.checkpoint import History, load_run
+from bigmodel.checkpoint import Checkpoint, History, load_run, save_run
+from bigmodel.data import windows
 from bigmodel.decoder import Config, Decoder
 from bigmodel.lab import plan, watch
 from bigmodel.lab.plan import Clock
 from bigmodel.lab.quick import CrossEntropy
 from bigmodel.lab.watch import Unseen, Watch
 from bigmodel.tokenizer import BytePairTokenizer, CharacterTokenizer
+from bigmodel.train import train
 
 FOXES = "\n\n".join(f"The fox number {number} counted {number * 7} boats, 狐狸" for number in range(200))
+
+
+def unseen_of(text, tokenizer):
+    return Unseen.of(text, torch.tensor(tokenizer.encode(text)), tokenizer, 16, watched=256)
 
 
 @pytest.fixture
@@ -46,8 +52,8 @@ def test_the_run_holds_the_weights_with_which_unseen_text_cost_least(tmp_path):
     tokenizer = CharacterTokenizer.train(FOXES)
     torch.manual_seed(0)
     model = Decoder(Config(tokenizer.vocab_size, 16, n_layer=1, n_head=2, n_embd=8))
-    unseen = Unseen.of(FOXES, tokenizer, 16, watched=256)
-    look = Watch(tmp_path, tokenizer, unseen, lambda done: 0.0, []).look
+    unseen = unseen_of(FOXES, tokenizer)
+    look = Watch(tmp_path, tokenizer, unseen, lambda done: 0.0, Checkpoint(tmp_path / "none")).look
     best = look(model, unseen.watched)
     torch.nn.init.normal_(model.unembedding.weight, std=3.0)
     assert look(model, unseen.watched) > best
@@ -55,21 +61,39 @@ def test_the_run_holds_the_weights_with_which_unseen_text_cost_least(tmp_path):
 
 
 def test_unseen_text_is_judged_alike_whatever_the_tokenizer():
-    """A model that knows nothing pays ln V a token, and so by the character what ``guesses`` says."""
+    """A model that knows nothing pays ln V a token, and so by the character what is said."""
     for tokenizer in (CharacterTokenizer.train(FOXES), BytePairTokenizer.train(FOXES, 300)):
-        unseen = Unseen.of(FOXES, tokenizer, 16, watched=256)
+        unseen = unseen_of(FOXES, tokenizer)
         model = Decoder(Config(tokenizer.vocab_size, 16, n_layer=1, n_head=2, n_embd=8))
-        uniform, unigram = watch.guesses(unseen, unseen.judged, tokenizer.vocab_size)
-        assert unseen.cost(model, unseen.judged) == pytest.approx(uniform)
-        assert unigram < uniform
+        assert unseen.cost(model, unseen.judged) == pytest.approx(unseen.uniform)
+        assert unseen.unigram < unseen.uniform
         assert unseen.tokens_a_character == len(tokenizer.encode(FOXES)) / len(FOXES)
 
 
 def test_what_is_watched_does_not_judge():
     numbers = " ".join(map(str, range(1000, 4000)))  # no window of it is like another
-    unseen = Unseen.of(numbers, CharacterTokenizer.train(numbers), 16, watched=256)
+    unseen = unseen_of(numbers, CharacterTokenizer.train(numbers))
     seen = {tuple(row) for row in unseen.watched.tensors[0].tolist()}
     assert not seen & {tuple(row) for row in unseen.judged.tensors[0].tolist()}
+
+
+@pytest.mark.parametrize(("sureness", "softened"), [(5.0, True), (0.3, False)])
+def test_a_model_that_is_too_sure_is_softened_and_no_other(tmp_path, sureness, softened):
+    tokenizer = CharacterTokenizer.train(FOXES)
+    torch.manual_seed(0)
+    model = Decoder(Config(tokenizer.vocab_size, 16, n_layer=1, n_head=2, n_embd=8))
+    data = windows(tokenizer.encode(FOXES), 16)
+    train(model, data, steps=100, learning_rate=0.03, optimizer=torch.optim.AdamW)
+    with torch.no_grad():
+        model.unembedding.weight.mul_(sureness)
+    save_run(tmp_path, model, tokenizer)
+    unseen = unseen_of(FOXES, tokenizer)
+    watch.soften(tmp_path, unseen)
+    softer = load_run(tmp_path).model
+    before, after = (unseen.cost(one, unseen.judged) for one in (model.eval(), softer))
+    assert (after < 0.95 * before) if softened else (after == pytest.approx(before))
+    ratio = softer.unembedding.weight / model.unembedding.weight
+    assert (ratio < 0.9).all() if softened else (ratio == 1).all()
 
 
 def test_training_ends_where_unseen_text_only_gets_dearer():

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from bigmodel.lab import course, slides
+from bigmodel.lab import course, page, slides
 from bigmodel.lab.exercises import Original, step
 from bigmodel.lab.grade import asked_in
 
@@ -35,7 +35,7 @@ def test_a_plan_names_headings_exercises_and_numbers_that_its_notebook_has(plan)
     text = plan.read_text(encoding="utf-8")
     original = course.find(plan.stem)
     notebook = course.load_notebook(original)
-    headings = {slides.words_of(heading) for heading in slides.headings(notebook)}
+    headings = {slides.words_of(part.title) for part in page.sections(notebook, original.parent)}
     bold = set(re.findall(r"\*\*(.+?)\*\*", text)) - {"What they take home"}
     assert {name for name in bold if slides.words_of(name) not in headings} == set()
     assert set(re.findall(r"`(\w+)`", text.partition("## Homework")[2])) == set(asked_in(original))
@@ -81,23 +81,23 @@ def test_a_slide_begins_at_each_heading_and_where_prose_follows_code(lecture):
     made = slides.slides(course.load_notebook(lecture), lecture.parent, {"one idea": ["Say so."]})
     found = [(slide.title, slide.level, "".join(kind[0] for kind, _ in slide.parts), slide.notes) for slide in made]
     assert found == [
-        ("A & B", 1, "p", []),
-        ("One `idea`", 2, "pcoc", ["Say so."]),
-        ("One `idea`", 0, "pcco", []),
+        ("A &amp; B", 1, "p", []),
+        ("One <code>idea</code>", 2, "pcoc", ["Say so."]),
+        ("One <code>idea</code>", 0, "pcco", []),
         ("Solutions", 2, "", []),
     ]
 
 
 def test_slides_are_one_page_that_needs_no_network(lecture, tmp_path):
     assert slides.write_slides(lecture, tmp_path / "page.html") == 4
-    page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "data:image/png;base64,iVBORw0KGgo=" in page
-    assert "<msup>" in page
-    assert "<summary>30 lines of code</summary>" in page
-    assert "&lt;b&gt;" in page
-    assert "secret" not in page
-    assert "Not tried yet" not in page
-    assert re.findall(r"(?:src|href)=.?https?:", page) == []
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "data:image/png;base64,iVBORw0KGgo=" in text
+    assert "<msup>" in text
+    assert "<summary>30 lines of code</summary>" in text
+    assert "&lt;b&gt;" in text
+    assert "secret" not in text
+    assert "Not tried yet" not in text
+    assert re.findall(r"(?:src|href)=.?https?:", text) == []
 
 
 @pytest.mark.parametrize("path", course.originals(), ids=lambda path: path.stem)

@@ -131,12 +131,6 @@ def test_any_text_is_split_in_two_or_refused_in_one_sentence(whole, share):
         assert all(part.strip() for part in parts)
 
 
-@pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
-@pytest.mark.parametrize("seed", range(5))
-def test_both_parts_get_something_of_two_paragraphs(share, seed):
-    assert sorted(split("a\n\n" + "b" * 50, share, seed)) == ["a", "b" * 50]
-
-
 @pytest.mark.parametrize("whole", ["", " \n\n ", "one", "Again.\n" * 100, "Again. " * 100, "x" * 150])
 def test_a_text_of_one_piece_is_refused(whole):
     with pytest.raises(ValueError, match=r"has \d+ characters once duplicates are removed"):

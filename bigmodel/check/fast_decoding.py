@@ -97,17 +97,22 @@ def head_step(x: Tensor, keys: Tensor, values: Tensor, W_q: Tensor, W_k: Tensor,
 
 def spoiled(**methods: Any) -> Any:
     """The right cache, but for one of its methods, made when it is asked for."""
-    return lambda: type("Cache", (Cache.right,), methods)()
+    return lambda: type("Cache", (Cache.right,), methods)()  # type: ignore[attr-defined]
+
+
+def right(cache: Any) -> Any:
+    """The class of which a cache is a spoiled one."""
+    return type(cache).__base__
 
 
 def in_front(self: Any, keys: Tensor, values: Tensor) -> Any:
     old = (self.keys, self.values) if self.length else (keys[:, :, :0], values[:, :, :0])
     self.length = 0
-    return Cache.right.extend(self, torch.cat([keys, old[0]], 2), torch.cat([values, old[1]], 2))
+    return right(self).extend(self, torch.cat([keys, old[0]], 2), torch.cat([values, old[1]], 2))
 
 
 def counts_calls(self: Any, keys: Tensor, values: Tensor) -> Any:
-    before, found = self.length, Cache.right.extend(self, keys, values)
+    before, found = self.length, right(self).extend(self, keys, values)
     self.length = before + 1
     return found
 
@@ -147,20 +152,20 @@ def new_positions(positions: int, number: int) -> tuple[Tensor, Tensor]:
     given=lambda reads, length: f"after {' and '.join(map(str, reads))} positions",
     wrong={
         "extend gives back the new ones alone: it must return all so far":
-            spoiled(extend=lambda self, k, v: (Cache.right.extend(self, k, v), (k, v))[1]),
+            spoiled(extend=lambda self, k, v: (right(self).extend(self, k, v), (k, v))[1]),
         "the new positions stand before the old: they come last": spoiled(extend=in_front),
         "length counts the calls: it must count positions": spoiled(extend=counts_calls),
         "cut does nothing": spoiled(cut=lambda self, n: None),
-        "cut keeps the last positions: it must keep the first": spoiled(cut=lambda self, n: vars(self).update(
+        "cut keeps the last positions: it must keep the first": spoiled(cut=lambda self, n: self.__dict__.update(
             keys=self.keys[:, :, -n:], values=self.values[:, :, -n:], length=n)),
         "cut takes so many positions away: it must leave so many":
-            spoiled(cut=lambda self, n: Cache.right.cut(self, self.length - n)),
+            spoiled(cut=lambda self, n: right(self).cut(self, self.length - n)),
         "cut must set length, too": spoiled(
-            cut=lambda self, n: vars(self).update(keys=self.keys[:, :, :n], values=self.values[:, :, :n])),
+            cut=lambda self, n: self.__dict__.update(keys=self.keys[:, :, :n], values=self.values[:, :, :n])),
         "cut sets length alone: the keys and values must go as well":
-            spoiled(cut=lambda self, n: vars(self).update(length=n)),
+            spoiled(cut=lambda self, n: self.__dict__.update(length=n)),
     },
-    refused=[lambda once=[]: once[0] if once else once.append(Cache.right()) or once[0]],
+    refused=[lambda once=[]: once[0] if once else once.append(spoiled()()) or once[0]],
 )
 class Cache:
     def __init__(self) -> None:
@@ -271,6 +276,8 @@ def residual(p: Tensor, q: Tensor) -> Tensor:
             lambda p, q: torch.maximum(p, q).sum(),
         "min(1, p/q) is to be weighted by q, which says how often each token is drafted":
             lambda p, q: (p / q).clamp(max=1).mean(),
+        "min(1, p/q) was added up, as if each token were drafted every time: q says how often":
+            lambda p, q: (p / q).clamp(max=1).sum(),
         "that is for tokens drawn from p; drafts are drawn from q": lambda p, q: (p * (p / q).clamp(max=1)).sum(),
         "that is the mean over the tokens: the sum is asked for": lambda p, q: torch.minimum(p, q).mean(),
     },
@@ -304,7 +311,8 @@ def verified(
 def by_parts(answer: Function, p: Tensor, q: Tensor, drafted: list[int], chances: list[float]) -> dict[str, Any]:
     """What a round brings, so that it is seen whether the judging went wrong or the drawing."""
     *stay, last = answer(p, q, drafted, chances)
-    return {"the number of new tokens": len(stay) + 1, "what stays of the draft": stay, "the token that is drawn": last}
+    words = " ".join(str(int(token)) for token in stay)
+    return {"the number of new tokens": len(stay) + 1, "what stays of the draft": words, "what is drawn": int(last)}
 
 
 def dropped(p: Tensor, q: Tensor, drafted: list[int], chances: list[float]) -> list[int]:

@@ -127,7 +127,8 @@ def spoiled(forward: Callable[..., Tensor] | None = None, **parts: Callable[[Any
     """The right class, but for its forward, or for what some attributes are made of."""
 
     def make(linear: nn.Linear, rank: int, alpha: float) -> Any:
-        made = type("LoRA", (LoRA.right,), {"forward": forward or LoRA.right.forward})(linear, rank, alpha)
+        right: Any = LoRA.right  # type: ignore[attr-defined]
+        made = type("LoRA", (right,), {"forward": forward or right.forward})(linear, rank, alpha)
         made.alpha, made.rank = alpha, rank
         for name, part in parts.items():
             value = part(made)
@@ -276,8 +277,7 @@ def interval(k: int, n: int, z: float = 1.96, *, middle: float = 1, extra: float
         "z²/(4n²) is missing under the root": lambda k, n: interval(k, n, extra=0),
         "z²/2 is to be divided by n as well: a / 2 * n multiplies, so write a / (2 * n)":
             lambda k, n: interval(k, n, middle=n * n),
-        "z²/4 is to be divided by n² as well: a / 4 * b multiplies, so write a / (4 * b)":
-            lambda k, n: interval(k, n, extra=n**4),
+        "under the root z²/4 is divided by n², not by n": lambda k, n: interval(k, n, extra=n),
         "the whole of centre ± half is divided by 1 + z²/n, not half alone: parentheses": lambda k, n: [
             (low + high) / 2 * (1 + 1.96**2 / n) + side * (high - low) / 2 for low, high in [interval(k, n)]
             for side in (-1, 1)],

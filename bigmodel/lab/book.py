@@ -4,15 +4,13 @@ Sphinx brings search, navigation and the theme, MyST reads the pages of prose, a
 the code that makes the page of a run. This module lays out what Sphinx reads, and is an extension of it.
 """
 
-import base64
-import hashlib
 import html
 import json
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +37,7 @@ IN_COLAB = {
 LOCALES = {"en": "en", "zh": "zh_CN"}
 
 
-def build(
-    to: Path,
-    language: str = "en",
-    notebooks: Path = NOTEBOOKS,
-    repository: str | None = None,
-) -> Path:
+def build(to: Path, language: str = "en", notebooks: Path = NOTEBOOKS, repository: str | None = None) -> Path:
     """Make the book of the notebooks in a folder and return its first page; nothing is executed.
 
     Args:
@@ -60,9 +53,8 @@ def build(
     with tempfile.TemporaryDirectory(prefix="bigmodel-book-") as name:
         sources = Path(name) / "sources"
         lay_out(sources, language, notebooks, repository)
-        settings = [f"language={LOCALES[language]}", f"bigmodel_language={language}"]
-        settings += [f"bigmodel_repository={repository or ''}", f"bigmodel_pictures={to.resolve() / '_images'}"]
-        words = [word for setting in settings for word in ("-D", setting)]
+        words = ["-D", f"language={LOCALES[language]}", "-D", f"bigmodel_language={language}"]
+        words += ["-D", f"bigmodel_repository={repository or ''}"]
         status = build_main(["-q", "-j", "auto", "-d", f"{name}/doctrees", *words, str(sources), str(to)])
     if status:
         raise ValueError("Sphinx could not make the book, for the reason given above.")
@@ -115,23 +107,17 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Teach Sphinx notebooks, formulas as MathML, and the anchors of terms."""
     app.add_config_value("bigmodel_language", "en", "env")
     app.add_config_value("bigmodel_repository", "", "env")
-    app.add_config_value("bigmodel_pictures", "", "env")
     app.add_source_suffix(".ipynb", "notebook")
     app.add_source_parser(NotebookParser)
-    app.add_html_math_renderer("mathml", (inline_math, None), (display_math, None))
+    inline, block = partial(write_math, "inline"), partial(write_math, "block")
+    app.add_html_math_renderer("mathml", (inline, None), (block, None))
     app.connect("doctree-read", anchor_terms)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def inline_math(translator: Any, node: nodes.Element) -> None:
-    """Write a formula that stands in a line."""
-    translator.body.append(page.mathml(node.astext(), "inline"))
-    raise nodes.SkipNode
-
-
-def display_math(translator: Any, node: nodes.Element) -> None:
-    """Write a formula that stands by itself."""
-    translator.body.append(page.mathml(node.astext(), "block"))
+def write_math(display: str, translator: Any, node: nodes.Element) -> None:
+    """Write a formula, in a line or by itself."""
+    translator.body.append(page.mathml(node.astext(), display))
     raise nodes.SkipNode
 
 
@@ -145,9 +131,7 @@ class NotebookParser(Parser):
         self.document = document
         path = Path(document["source"])
         env = document.settings.env
-        home = "../" * env.docname.count("/")
-        language, repository = env.config.bigmodel_language, env.config.bigmodel_repository
-        pictures = Path(env.config.bigmodel_pictures)
+        language = env.config.bigmodel_language
         known = terms((path.parent / TERMS).read_text(encoding="utf-8"), language)
         above: list[tuple[int, nodes.Element]] = [(0, document)]
         for number, part in enumerate(page.sections(json.loads(inputstring), path.parent, language)):
@@ -156,8 +140,8 @@ class NotebookParser(Parser):
             section = nodes.section(ids=[part.anchor or "top"])
             section += nodes.title("", "", *title_nodes(part.title or path.stem))
             if number == 0:
-                section += raw(run_it(path.stem, home, language, repository))
-            section += raw(link_pages(link_terms(save_pictures(part.html, pictures, home), known)))
+                section += raw(run_it(env.docname, language, env.config.bigmodel_repository))
+            section += raw(link_pages(link_terms(part.html, known)))
             above[-1][1].append(section)
             above.append((part.level, section))
 
@@ -176,23 +160,12 @@ def title_nodes(title: str) -> Iterator[nodes.Node]:
             yield nodes.Text(page.plain(piece))
 
 
-def run_it(name: str, home: str, language: str, repository: str) -> str:
+def run_it(page_name: str, language: str, repository: str) -> str:
     """The line that says where a notebook can be run."""
-    in_colab = IN_COLAB[language].format(address=colab.address(name, repository)) if repository else ""
-    return f'<p class="run-it">{RUN_IT[language].format(colab=in_colab, home=f"{home}index.html")}</p>'
-
-
-def save_pictures(text: str, pictures: Path, home: str) -> str:
-    """Write the pictures that lie inside some HTML into the book's own folder of pictures."""
-
-    def save(picture: re.Match[str]) -> str:
-        content = base64.b64decode(picture[2])
-        name = f"{hashlib.sha256(content).hexdigest()[:16]}.{picture[1].partition('+')[0]}"
-        pictures.mkdir(parents=True, exist_ok=True)
-        (pictures / name).write_bytes(content)
-        return f'src="{home}_images/{name}"'
-
-    return re.sub(r'src="data:image/([\w+]+);base64,([^"]+)"', save, text)
+    address = colab.address(Path(page_name).name, repository)
+    in_colab = IN_COLAB[language].format(address=address) if repository else ""
+    home = "../" * page_name.count("/") + "index.html"
+    return f'<p class="run-it">{RUN_IT[language].format(colab=in_colab, home=home)}</p>'
 
 
 def link_pages(text: str) -> str:

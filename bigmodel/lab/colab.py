@@ -11,8 +11,7 @@ from bigmodel.lab.course import NOTEBOOKS, Notebook, dumps, learners_edition, or
 
 BRANCH = "colab"
 OPEN = "https://colab.research.google.com/github/{repository}/blob/" + BRANCH + "/{name}.ipynb"
-LINK = re.compile(r"\]\((\d\d_\w+)\.(ipynb|md)\)")
-START_LINK = re.compile(r"\]\(start\.ipynb(#[^)]*)?\)")  # here the page that links to all of them
+LINK = re.compile(r"\]\((start|\d\d_\w+)\.(ipynb|md)(#[^)]*)?\)")
 
 
 def address(name: str, repository: str) -> str:
@@ -24,14 +23,17 @@ def edition(original: Path, repository: str) -> str:
     """The text of a notebook for Colab; its links to other notebooks open those in Colab too."""
 
     def absolute(link: re.Match[str]) -> str:
-        page = f"https://github.com/{repository}/blob/main/notebooks/{link[1]}.md"
-        return f"]({address(link[1], repository) if link[2] == 'ipynb' else page})"
+        on_github = f"https://github.com/{repository}/blob"
+        if link[1] == "start":
+            return f"]({on_github}/{BRANCH}/README.md)"  # the page that links to all of them
+        return (
+            f"]({address(link[1], repository) if link[2] == 'ipynb' else f'{on_github}/main/notebooks/{link[1]}.md'})"
+        )
 
     notebook = json.loads(learners_edition(original))
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
-            text = START_LINK.sub(f"](https://github.com/{repository}/blob/{BRANCH}/README.md)", source(cell))
-            cell["source"] = LINK.sub(absolute, text).splitlines(keepends=True)
+            cell["source"] = LINK.sub(absolute, source(cell)).splitlines(keepends=True)
     command = f"%pip install --quiet git+https://github.com/{repository}"
     install: Notebook = {
         "cell_type": "code", "execution_count": None, "id": "install", "metadata": {}, "outputs": [],

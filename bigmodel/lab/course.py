@@ -25,17 +25,13 @@ METADATA = {
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # What JupyterLab would add to a notebook that it opens, and then call it changed.
 LEARNERS_METADATA = {
-    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "kernelspec": METADATA["kernelspec"] | {"display_name": "Python 3 (ipykernel)"},
     "language_info": {
-        "codemirror_mode": {"name": "ipython", "version": 3},
-        "file_extension": ".py",
-        "mimetype": "text/x-python",
-        "name": "python",
-        "nbconvert_exporter": "python",
-        "pygments_lexer": "ipython3",
+        "codemirror_mode": {"name": "ipython", "version": 3}, "file_extension": ".py", "mimetype": "text/x-python",
+        "name": "python", "nbconvert_exporter": "python", "pygments_lexer": "ipython3",
         "version": platform.python_version(),
     },
-}
+}  # fmt: skip
 
 Notebook = dict[str, Any]
 
@@ -180,26 +176,29 @@ def canonical(notebook: Notebook) -> Notebook:
 
     Cell ids are kept, since translations hang on them; cells without one are given one.
     """
-    cells = [canonical_cell(cell) for cell in notebook["cells"]]
-    return {"cells": cells, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5}
+    return {
+        "cells": list(map(canonical_cell, notebook["cells"])),
+        "metadata": METADATA,
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
 
 
 def canonical_cell(cell: Notebook) -> Notebook:
     """One cell in canonical form."""
-    metadata = {key: value for key, value in cell.get("metadata", {}).items() if key in KEPT_METADATA}
-    kept = ("cell_type", "attachments", "execution_count")
-    result = {key: cell[key] for key in kept if key in cell} | {
+    result = {key: cell[key] for key in ("cell_type", "attachments", "execution_count") if key in cell} | {
         "id": cell.get("id") or secrets.token_hex(4),
-        "metadata": metadata,
+        "metadata": {key: value for key, value in cell.get("metadata", {}).items() if key in KEPT_METADATA},
         "source": source(cell).splitlines(keepends=True),
     }
     if cell["cell_type"] == "code":
-        outputs = [{**output, "data": without_widgets(output)} if "data" in output else output
-                   for output in cell.get("outputs", [])]  # fmt: skip
+        outputs = [without_widgets(output) for output in cell.get("outputs", [])]
         result["outputs"] = [output for output in outputs if output.get("data", True)]
     return result
 
 
 def without_widgets(output: Notebook) -> Notebook:
-    """What an output shows, but for widgets, which live in a kernel only."""
-    return {kind: value for kind, value in output["data"].items() if kind != WIDGET}
+    """An output without widgets, which live in a kernel only."""
+    if "data" not in output:
+        return output
+    return output | {"data": {kind: value for kind, value in output["data"].items() if kind != WIDGET}}

@@ -21,10 +21,6 @@ TESTING = ROOT / "tests" / "requirements.txt"  # what the tests need besides
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 
 
-class SetupError(Exception):
-    """The environment cannot be made; the message is one sentence for the reader."""
-
-
 def pins(requirements: Path) -> dict[str, str]:
     """Name and version of every package that a file of requirements pins; none where there is no such file."""
     lines = requirements.read_text(encoding="utf-8").splitlines() if requirements.exists() else []
@@ -63,17 +59,17 @@ def enter(arguments: Sequence[str]) -> int:
     """Run the same command inside ``.venv``, made first if it is not there, and return its exit status.
 
     Raises:
-        SetupError: that environment cannot be made, or does not start.
+        ValueError: that environment cannot be made, or does not start.
     """
     python = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if Path(sys.executable) == python:
-        raise SetupError(f"the environment {VENV} is broken: delete that folder and start again.")
+        raise ValueError(f"the environment {VENV} is broken: delete that folder and start again.")
     if not python.exists():
         if platform.system() == "Darwin" and platform.machine() == "x86_64":
-            raise SetupError("PyTorch no longer runs on Intel Macs, nor in an Intel build of Python on newer ones.")
+            raise ValueError("PyTorch no longer runs on Intel Macs, nor in an Intel build of Python on newer ones.")
         say(f"Making an environment for the course in {VENV}")
         if call([sys.executable, "-m", "venv", "--clear", VENV]) or not python.exists():
-            raise SetupError(f"the environment {VENV} could not be made, for the reason given above.")
+            raise ValueError(f"the environment {VENV} could not be made, for the reason given above.")
     return call([python, "-X", "utf8", "-m", "bigmodel", *arguments])
 
 
@@ -81,7 +77,7 @@ def install(requirements: Path) -> None:
     """Install a file of requirements into the running environment; the next start completes what was cut short.
 
     Raises:
-        SetupError: pip fails.
+        ValueError: pip fails.
     """
     say(f"Installing {requirements.relative_to(ROOT)} (once; it takes a minute or some)")
     unfinished(requirements).touch()
@@ -93,7 +89,7 @@ def install(requirements: Path) -> None:
         if python("-m", "pip", "install", *options, f"torch=={torch}"):
             say("The build of torch without CUDA could not be fetched: taking the general one, which is larger.")
     if python("-m", "pip", "install", "-r", str(requirements)):
-        raise SetupError("pip failed, for the reason that it gives above. Start again to continue.")
+        raise ValueError("pip failed, for the reason that it gives above. Start again to continue.")
     unfinished(requirements).unlink()
 
 

@@ -40,10 +40,7 @@ def kernel_environment() -> dict[str, str]:
 
 
 def execute(
-    notebook: Notebook,
-    folder: Path,
-    environment: dict[str, str],
-    after_cell: Callable[[], object] = lambda: None,
+    notebook: Notebook, folder: Path, environment: dict[str, str], after_cell: Callable[[], object] = lambda: None
 ) -> tuple[Notebook, str | None]:
     """Execute a notebook in a folder; returns it with its outputs, and one sentence if a cell failed."""
     node = nbformat.reads(dumps(canonical(notebook)), as_version=4)

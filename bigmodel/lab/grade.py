@@ -16,15 +16,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader
-
-from bigmodel.lab import course, isolation
+from bigmodel.lab import course, isolation, page
 from bigmodel.lab.exercises import Original, code_cells
 
 UNTRIED, UNKNOWN = "–", "?"
 MEMORY = 2 * 2**30  # bytes that judging an exercise may take
 START = 60  # seconds that a notebook may take besides its exercises
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass
@@ -212,9 +209,8 @@ def as_page(graded: list[Graded], ignored: list[str], title: str, shut: bool) ->
     notebooks = [(path.stem, [name for other, name in heads if other == path]) for path in dict(heads)]
     solved = [sum(each.marks.get(name) == "✓" for each in graded if each.original == path) for path, name in heads]
     asked = [sum(each.original == path for each in graded) for path, _ in heads]
-    templates = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return templates.get_template("grades.html.j2").render(
-        title=title, shut=shut, ignored=ignored, heads=heads, notebooks=notebooks, rows=rows(graded),
+    return page.filled(
+        "grades.html.j2", title=title, shut=shut, ignored=ignored, heads=heads, notebooks=notebooks, rows=rows(graded),
         solved=list(zip(solved, asked, strict=True)), sentences=sentences(graded),
         seconds=sum(each.seconds for each in graded),
     )  # fmt: skip

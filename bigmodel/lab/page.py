@@ -8,12 +8,13 @@ import html as escaping
 import json
 import re
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from jinja2 import Template, pass_context
+from jinja2 import Environment, FileSystemLoader, pass_context
 from latex2mathml.converter import convert
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.highlight import Highlight2HTML
@@ -21,64 +22,21 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.filters.widgetsdatatypefilter import WidgetsDataTypeFilter
 from pygments.formatters import HtmlFormatter
 
+from bigmodel.lab.course import Notebook
+
 STYLESHEET = Path(__file__).with_name("page.css")
 LIGHT, DARK = "default", "monokai"  # Pygments' styles for code
 WORDS = {
     "en": {"contents": "Contents", "solution": "Solution"},
     "zh": {"contents": "目录", "solution": "参考答案"},
 }
-
-# nbconvert's cells: no prompts, prose without a box of its own, so that sections can begin in it.
-CELLS = """\
-{%- extends 'classic/base.html.j2' -%}
-{%- block markdowncell scoped -%}{{ cell.source | markdown2html | strip_files_prefix }}{%- endblock -%}
-{%- block input -%}
-<div class="input_area">{{ cell.source | highlight_code(metadata=cell.metadata) }}</div>
-{%- endblock -%}
-{%- block codecell -%}
-{%- if 'solution' in cell.metadata.get('tags', []) -%}
-<details class="solution"><summary>{{ resources.words.solution }}{{ cell.source | answered }}</summary>
-{{- super() }}</details>
-{%- else -%}{{ super() }}{%- endif -%}
-{%- endblock -%}
-"""
-PAGE = Template(
-    """\
-<!DOCTYPE html>
-<html lang="{{ language }}">
-<head>
-<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ title | e }}</title>
-<style>{{ style }}</style>
-</head>
-<body>
-<nav class="contents"><details open><summary>{{ words.contents }}</summary><ul>
-{%- for part in parts if part.title %}
-<li class="level-{{ part.level }}"><a href="#{{ part.anchor }}">{{ part.title }}</a></li>
-{%- endfor %}
-</ul></details></nav>
-<main>
-{%- for part in parts %}
-{% if part.title %}<h{{ part.level }} id="{{ part.anchor }}">{{ part.title }}</h{{ part.level }}>{% endif %}
-{{ part.html }}
-{%- endfor %}
-</main>
-</body>
-</html>
-"""
-)
+TEMPLATES = Path(__file__).with_name("templates")
+MARK = re.compile("<!--(prose|code|output)-->")
 HEADING = re.compile(r'<h([1-6]) data-title="">(.*?)</h\1>', re.DOTALL)
 TITLE = re.compile(r"^#+ +(.+)$", re.MULTILINE)
 # Which argument of a drawing function is the picture's title.
-TITLE_PLACES = {
-    "axes": 0,
-    "panels": 0,
-    "losses": 1,
-    "flow": 0,
-    "loop": 0,
-    "merge_tree": 0,
-    "set_title": 0,
-    "suptitle": 0,
+TITLE_PLACES = dict.fromkeys(("axes", "panels", "flow", "loop", "merge_tree", "set_title", "suptitle"), 0) | {
+    "losses": 1
 }
 
 
@@ -92,16 +50,32 @@ class Section:
     html: str
 
 
-def html(notebook: dict[str, Any], title: str, folder: Path, language: str = "en") -> str:
+def html(notebook: Notebook, title: str, folder: Path, language: str = "en") -> str:
     """The page of a notebook; its pictures are looked for from ``folder`` on."""
+    style = f"{colours()}\n{STYLESHEET.read_text(encoding='utf-8')}"
+    parts, contents = sections(notebook, folder, language), WORDS[language]["contents"]
+    return filled("page.html.j2", title=title, language=language, style=style, contents=contents, parts=parts)
+
+
+def filled(template: str, **values: Any) -> str:
+    """One of the templates, filled in; what is HTML already is marked there as safe."""
+    templates = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return templates.get_template(template).render(**values)
+
+
+def colours() -> str:
+    """The style of code, light and dark."""
     light, dark = (HtmlFormatter(style=style).get_style_defs(".highlight") for style in (LIGHT, DARK))
-    style = f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n{STYLESHEET.read_text(encoding='utf-8')}"
-    parts = sections(notebook, folder, language)
-    return PAGE.render(title=title, language=language, style=style, words=WORDS[language], parts=parts)
+    return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}"
 
 
-def sections(notebook: dict[str, Any], folder: Path, language: str = "en") -> list[Section]:
+def sections(notebook: Notebook, folder: Path, language: str = "en") -> list[Section]:
     """The sections of a notebook, in their order; what stands before the first heading has an empty title."""
+    return divided(MARK.sub("", body(notebook, folder, language)))
+
+
+def body(notebook: Notebook, folder: Path, language: str = "en") -> str:
+    """A notebook's cells as HTML: each piece of prose, code and outputs behind its mark, as <!--prose-->."""
     node = nbformat.reads(json.dumps(notebook), as_version=4)
     for cell, heading in zip(node.cells, headings(node.cells), strict=True):
         for output in cell.get("outputs", []):
@@ -111,11 +85,17 @@ def sections(notebook: dict[str, Any], folder: Path, language: str = "en") -> li
             if "image/png" in output.get("data", {}):
                 alt = {"alt": picture_title(cell.source) or heading}
                 output.metadata["image/png"] = {**alt, **output.metadata.get("image/png", {})}
-    resources = {"metadata": {"path": str(folder)}, "words": WORDS[language]}
-    exporter = OfflineExporter(raw_template=CELLS, exclude_input_prompt=True, exclude_output_prompt=True)
-    exporter.register_filter("answered", answered)
-    body, _ = exporter.from_notebook_node(node, resources)
-    return divided(str(body))
+    text, _ = exporter().from_notebook_node(node, {"metadata": {"path": str(folder)}, "words": WORDS[language]})
+    return str(text)
+
+
+@cache
+def exporter() -> "OfflineExporter":
+    """nbconvert's exporter, with our template."""
+    template = (TEMPLATES / "cells.html.j2").read_text(encoding="utf-8")
+    made = OfflineExporter(raw_template=template, exclude_input_prompt=True, exclude_output_prompt=True)
+    made.register_filter("answered", answered)
+    return made
 
 
 def answered(source: str) -> str:
@@ -160,23 +140,19 @@ def headings(cells: list[Any]) -> list[str]:
     return found
 
 
-def picture_title(source: str) -> str | None:
-    """The title that a code cell gives to its picture, where it is written there."""
+def picture_title(source: str) -> str:
+    """The title that a code cell gives to its picture; empty where it is not written there."""
     try:
-        tree = ast.parse(source)
+        nodes = list(ast.walk(ast.parse(source)))
     except SyntaxError:  # IPython's own commands
-        return None
-    assigned = {
-        ast.unparse(target): node.value
-        for node in ast.walk(tree) if isinstance(node, ast.Assign) for target in node.targets
-    }  # fmt: skip
-    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        return ""
+    assigned = {ast.unparse(to): node.value for node in nodes if isinstance(node, ast.Assign) for to in node.targets}
+    for call in (node for node in nodes if isinstance(node, ast.Call)):
         place = TITLE_PLACES.get(ast.unparse(call.func).rpartition(".")[2], len(call.args))
         for title in call.args[place : place + 1]:
-            found = words_of(assigned.get(ast.unparse(title), title))
-            if found:
+            if found := words_of(assigned.get(ast.unparse(title), title)):
                 return found
-    return None
+    return ""
 
 
 def words_of(node: ast.expr) -> str:
@@ -248,10 +224,10 @@ class OfflineExporter(HTMLExporter):
 
     @pass_context
     def markdown2html(self, context: Any, source: str) -> str:
-        renderer = OfflineRenderer(
-            escape=False,
-            embed_images=True,
-            path=context["resources"]["metadata"]["path"],
-            attachments=context["cell"].get("attachments", {}),
-        )
-        return str(MarkdownWithMath(renderer=renderer).render(source))
+        return prose(source, context["resources"]["metadata"]["path"], context["cell"].get("attachments", {}))
+
+
+def prose(text: str, folder: str = "", attachments: dict[str, Any] | None = None) -> str:
+    """Markdown as HTML; pictures are looked for from ``folder`` on."""
+    renderer = OfflineRenderer(escape=False, embed_images=True, path=folder, attachments=attachments or {})
+    return str(MarkdownWithMath(renderer=renderer).render(text))

@@ -1,10 +1,10 @@
-"""What to train in the time given: the machine is measured, and a fitted law says how large a model pays."""
+"""What to train in the time given: the machine is measured, and fitted laws say what pays on a text of that size."""
 
 import math
 import time
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from statistics import median
@@ -17,14 +17,15 @@ from bigmodel.checkpoint import History
 from bigmodel.decoder import Config, Decoder
 from bigmodel.lab.quick import quick_next_token_loss
 from bigmodel.optimizer import MuonAdamW
+from bigmodel.tokenizer import SMALLEST
 
 # What a machine is measured with: so many rows of so many tokens, and a Decoder of about the sizes that are planned.
 ROWS, LENGTH = 32, 64
 YARDSTICK = Config(4096, LENGTH, n_layer=2, n_head=3, n_embd=96, hidden_size=192)
 
-
 # Blocks that may be planned: layers, and width C. With a hidden layer of 2 C, a layer has 8 C² weights.
 SHAPES = ((2, 64), (2, 96), (3, 96), (3, 128), (4, 160), (4, 192), (4, 256), (6, 256), (6, 384))
+FEWEST = 100  # steps, of however small a text
 
 # Measured on the Python documentation, 1.9 MB, vocabulary 4096, one thread of an AMD EPYC; nats a character of unseen
 # text. A model with more weights needs more steps of the yardstick until it pays, so that weights ~ steps^0.75:
@@ -34,12 +35,11 @@ SHAPES = ((2, 64), (2, 96), (3, 96), (3, 128), (4, 160), (4, 192), (4, 256), (6,
 #     400                                     1.202    1.211              1.226         111,000
 #     600                                     1.164             1.168     1.156*        150,000
 #
-# * in a tenth more time. On random parts of it, 100 kB and 400 kB, by how often the text is read, and the best
-# dropout that was tried:
+# * in a tenth more time. Of a small text, parts of the documentation that were not trained on, 2 × 96, by the
+# vocabulary; in the end every logit was multiplied by what was best for other unseen text, 0.8 or 0.9:
 #
-#     read    2 times, 0    3.5 times, 0.1-0.2    4 times, 0    7 times, 0.2-0.3
-#     100 kB     1.811            1.789             1.937           1.786
-#     400 kB     1.446            1.436             1.449           1.426
+#     259 (bytes)   350     500     1000                             259 (bytes)   500     1000
+#     20 kB  1.90  1.95    1.92                             100 kB       1.66     1.62     1.56
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,16 @@ class Plan:
     precision: str
     epochs: float  # how often the text is read at the most: more would only teach it by heart
     at_most: int  # bytes of text that are read
-    seconds: float = 0.0  # of training; 0 until what comes before it is done
+    # Known once the text is encoded:
+    seconds: float = 0.0  # of training
+    steps: int = 0  # about so many, in these seconds
+    read: float = 0.0  # how often the text is
     dropout: float = 0.0  # share of what the blocks write that is left out in each step
+
+    @property
+    def stride(self) -> int:
+        """Tokens from one window to the next: they overlap where a text is read again and again."""
+        return max(1, self.context // 4) if self.read > 5 else self.context
 
     def build(self, vocab_size: int) -> Decoder:
         """The Decoder, for as many tokens as the text gave."""
@@ -64,26 +72,33 @@ class Plan:
             Config(vocab_size, self.context, self.n_layer, self.n_embd // 32, self.n_embd, hidden_size=2 * self.n_embd)
         )
 
-
-def add_dropout(decoder: Decoder, share: float) -> None:
-    """Have a share of what the embedding and the parts of the blocks write left out in training."""
-    parts = [part for block in decoder.blocks for part in (block.attention, block.feed_forward)]
-    for part in (decoder.embedding, *parts):
-        part.register_forward_hook(partial(drop, share=share))
-
-
-def drop(module: nn.Module, inputs: object, output: Tensor, share: float) -> Tensor:
-    """Leave out a share of what a part of the model writes, in training: it cannot learn a text by heart so soon."""
-    return F.dropout(output, share, module.training)
+    def timed(self, step: float, tokens: int, left: float) -> "Plan":
+        """The plan for a text of so many tokens, of which a step takes some seconds, with so many left."""
+        together = self.batch_size * self.context
+        steps = min(max(FEWEST, self.epochs * tokens / together), left / step)
+        read = steps * together / tokens
+        dropout = round(min(0.2, 0.03 * read), 2) if read > 2.5 else 0.0
+        return replace(self, seconds=steps * step, steps=max(1, round(steps)), read=read, dropout=dropout)
 
 
-def hurried(model: Decoder) -> Callable[..., MuonAdamW]:
-    """Muon with a shorter memory, and AdamW at twice the rate: what a training of a few hundred steps gains from.
+def planned(seconds: float, size: int, precision: str, yardstick: float) -> Plan:
+    """The Decoder that comes lowest in some seconds on a text of so many bytes, by what was measured above."""
+    steps = 0.9 * seconds / yardstick  # the rest goes into reading
+    weights = 150_000 * (steps / 600) ** 0.75
+    n_layer, n_embd = min(SHAPES, key=lambda shape: abs(math.log(8 * shape[0] * shape[1] ** 2 / weights)))
+    vocab_size = round(min(4096, max(SMALLEST, 4096 * (size / 1_000_000) ** 0.7)))
+    rows = min(32, max(4, size // 6000))  # so that a small text gives some steps, too
+    epochs = 8 * max(1, size / 100_000) ** 0.25
+    at_most = max(2_000_000, int(3 * steps * ROWS * LENGTH))
+    return Plan(vocab_size, LENGTH, n_layer, n_embd, rows, 0.06, precision, epochs, at_most)
 
-    On the Python documentation, 2 layers of 96, 160 steps: at a rate of 0.04, 1.325 nats a character with MuonAdamW as
-    it is, 1.305 with three times AdamW's rate; at 0.06, 1.287 with twice the rate and a momentum of 0.85.
-    """
-    return partial(MuonAdamW, blocks=model.blocks, momentum=0.9, factor=2.0)
+
+def measured() -> tuple[str, float]:
+    """The quicker precision on this machine, and the seconds that a step of the yardstick takes in it."""
+    yardstick = Decoder(YARDSTICK)
+    found = {precision: seconds_a_step(yardstick, ROWS, precision) for precision in ("float32", "bfloat16")}
+    precision = min(found, key=lambda name: found[name])
+    return precision, found[precision]
 
 
 def seconds_a_step(model: Decoder, batch_size: int, precision: str, steps: int = 6) -> float:
@@ -103,29 +118,25 @@ def seconds_a_step(model: Decoder, batch_size: int, precision: str, steps: int =
     return median(after - before for before, after in pairwise(moments[1:]))
 
 
-def measured() -> tuple[str, float]:
-    """The quicker precision on this machine, and the seconds that a step of the yardstick takes in it."""
-    yardstick = Decoder(YARDSTICK)
-    found = {precision: seconds_a_step(yardstick, ROWS, precision) for precision in ("float32", "bfloat16")}
-    precision = min(found, key=lambda name: found[name])
-    return precision, found[precision]
+def hurried(model: Decoder) -> Callable[..., MuonAdamW]:
+    """Muon with a shorter memory, and AdamW at twice the rate: what a training of a few hundred steps gains from.
+
+    On the Python documentation, 2 layers of 96, 160 steps: at a rate of 0.04, 1.325 nats a character with MuonAdamW as
+    it is, 1.305 with three times AdamW's rate; at 0.06, 1.287 with twice the rate and a momentum of 0.85.
+    """
+    return partial(MuonAdamW, blocks=model.blocks, momentum=0.9, factor=2.0)
 
 
-def planned(seconds: float, size: int, precision: str, yardstick: float) -> Plan:
-    """The Decoder that comes lowest in some seconds on a text of so many bytes, by what was measured above."""
-    steps = 0.9 * seconds / yardstick  # the rest goes into reading
-    weights = 150_000 * (steps / 600) ** 0.75
-    n_layer, n_embd = min(SHAPES, key=lambda shape: abs(math.log(8 * shape[0] * shape[1] ** 2 / weights)))
-    vocab_size = 4096 if size > 1_000_000 else 2048 if size > 300_000 else 1000 if size > 50_000 else 500
-    rows = 32 if size > 300_000 else 16 if size > 50_000 else 4  # so that a small text gives some steps, too
-    epochs = 6.5 * (size / 100_000) ** 0.25
-    at_most = max(2_000_000, int(3 * steps * ROWS * LENGTH))
-    return Plan(vocab_size, LENGTH, n_layer, n_embd, rows, 0.06, precision, epochs, at_most)
+def add_dropout(decoder: Decoder, share: float) -> None:
+    """Have a share of what the embedding and the parts of the blocks write left out in training."""
+    parts = [part for block in decoder.blocks for part in (block.attention, block.feed_forward)]
+    for part in (decoder.embedding, *parts):
+        part.register_forward_hook(partial(drop, share=share))
 
 
-def dropout_for(read: float) -> float:
-    """The share to leave out where a text is read so often, by what was measured above."""
-    return round(min(0.3, 0.03 * read), 2) if read > 2.5 else 0.0
+def drop(module: nn.Module, inputs: object, output: Tensor, share: float) -> Tensor:
+    """Leave out a share of what a part of the model writes, in training: it cannot learn a text by heart so soon."""
+    return F.dropout(output, share, module.training)
 
 
 class Clock:

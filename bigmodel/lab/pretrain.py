@@ -6,36 +6,33 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.data import TensorDataset
 
 from bigmodel import text
 from bigmodel import tokenizer as tokenizers
-from bigmodel.checkpoint import Checkpoint, load_run
+from bigmodel.checkpoint import Checkpoint
 from bigmodel.data import windows
 from bigmodel.decoder import PRESETS, Decoder
 from bigmodel.lab.course import write
-from bigmodel.lab.plan import Clock, Plan, add_dropout, dropout_for, hurried, measured, planned, seconds_a_step
+from bigmodel.lab.plan import Clock, Plan, add_dropout, hurried, measured, planned, seconds_a_step
 from bigmodel.lab.quick import quick_next_token_loss
-from bigmodel.lab.watch import Unseen, Watch, guesses, say, verdict
+from bigmodel.lab.watch import Unseen, Watch, say, soften
 from bigmodel.model import BigModel, OneHot, num_parameters
 from bigmodel.optimizer import MuonAdamW
 from bigmodel.schedule import polynomial
 from bigmodel.tokenizer import Tokenizer
-from bigmodel.train import Loss, Validation, next_token_loss, train
+from bigmodel.train import Validation, train
 
 CHECKPOINT, SETTINGS_FILE = "checkpoint.pth", "settings.json"
 STOPPED = 130
 DOCUMENTATION = 2_000_000  # bytes, about
-VOCAB_SIZE = 1000
 LOOKS = 12  # at unseen text, in a training
-FEWEST = 100  # steps, of however small a text
 LEARNED_FROM = 4_000_000  # characters that are enough to learn byte pairs from
 # What decides how a pretraining goes, and what of it is planned unless it is typed.
 SETTINGS = (
@@ -43,24 +40,6 @@ SETTINGS = (
     "learning_rate", "seed",
 )  # fmt: skip
 PLANNED = ("vocab_size", "context", "batch_size", "learning_rate")
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is trained on what, and how."""
-
-    model: nn.Module
-    tokenizer: Tokenizer
-    data: TensorDataset
-    unseen: Unseen
-    optimizer: Callable[..., torch.optim.Optimizer]
-    learning_rate: Callable[[int], float]
-    share: Callable[[int], float]  # of all that there is to do, how much is done after so many steps
-    steps: int
-    every: int  # steps from one look at unseen text to the next
-    batch_size: int
-    precision: str = "float32"
-    loss: Loss = next_token_loss
 
 
 def pretrain(options: Namespace, began: float) -> int:
@@ -72,10 +51,16 @@ def pretrain(options: Namespace, began: float) -> int:
     folder = options.folder or Path("runs") / (options.text.expanduser().resolve().stem if options.text else "docs")
     plan = kept(options, folder)
     if options.model == "decoder" and options.steps is None:
-        job = in_minutes(options, folder, plan, began)
+        watch = in_minutes(options, folder, plan, began)
     else:
-        job = in_steps(options)
-    return carry_out(job, options, folder)
+        watch = in_steps(options, folder)
+    if not watch.over:
+        return STOPPED
+    if options.steps is None:
+        soften(folder, watch.unseen)
+    say(watch.verdict())
+    say(f'Now try:\n  python -m bigmodel generate --run {folder} --prompt "{watch.unseen.opening}"')
+    return 0
 
 
 def check(options: Namespace) -> None:
@@ -127,7 +112,7 @@ def described(settings: dict[str, Any], names: list[str]) -> str:
     )
 
 
-def in_minutes(options: Namespace, folder: Path, plan: Plan | None, began: float) -> Job:
+def in_minutes(options: Namespace, folder: Path, plan: Plan | None, began: float) -> Watch:
     """A Decoder that is planned for the time."""
     minutes = options.minutes or 1
     size = text.size(options.text) if options.text else DOCUMENTATION
@@ -140,32 +125,30 @@ def in_minutes(options: Namespace, folder: Path, plan: Plan | None, began: float
     ids = torch.tensor(tokenizer.encode(training))  # (tokens,)
     torch.manual_seed(options.seed)
     model = plan.build(tokenizer.vocab_size)
-    step = seconds_a_step(model, plan.batch_size, plan.precision)
-    tokens = plan.batch_size * plan.context
     if not plan.seconds:
-        enough = max(FEWEST * step, plan.epochs * len(ids) / tokens * step)
-        given = min(enough, time_left(minutes, time.perf_counter() - began))
-        plan = replace(plan, seconds=given, dropout=dropout_for(given / step * tokens / len(ids)))
+        step = seconds_a_step(model, plan.batch_size, plan.precision)
+        plan = plan.timed(step, len(ids), time_left(minutes, time.perf_counter() - began))
         write(folder / SETTINGS_FILE, json.dumps(typed(options) | {"plan": asdict(plan)}, indent=2) + "\n")
-    if plan.dropout:
-        add_dropout(model, plan.dropout)
-    steps = plan.seconds / step
-    read_times = steps * tokens / len(ids)
-    limit = ", and no oftener, or it would be learned by heart" if read_times > 0.9 * plan.epochs else ""
+    add_dropout(model, plan.dropout)
+    tokens = plan.batch_size * plan.context
+    limit = ", and no oftener, or it would be learned by heart" if plan.read > 0.9 * plan.epochs else ""
     say(
         f"Text: {len(training) + len(fresh):,} characters{' from all over it' if size > plan.at_most else ''}, a tenth "
         f"of them kept aside; {tokenizer.vocab_size:,} tokens of {len(training) / len(ids):.1f} characters.\n"
         f"Model: a Decoder of {plan.n_layer} layers of {plan.n_embd}, {num_parameters(model):,} parameters, that sees "
         f"{plan.context} tokens.\n"
-        f"Time: {plan.seconds:.0f} seconds in {plan.precision}, about {steps:,.0f} steps of {tokens:,} tokens: "
-        f"the text {read_times:.1f} times{limit}."
+        f"Time: {plan.seconds:.0f} seconds in {plan.precision}, about {plan.steps:,} steps of {tokens:,} tokens: "
+        f"the text {plan.read:.1f} times{limit}."
     )
-    clock = Clock(plan.seconds, plan.learning_rate, Checkpoint(folder / CHECKPOINT).history())
-    watched = min(32_768, max(2048, int(0.005 * steps * tokens)))  # a look takes 1/600 of the time
-    return Job(
-        model, tokenizer, windows(ids, plan.context), Unseen.of(fresh, tokenizer, plan.context, watched),
-        hurried(model), clock.rate, lambda _: clock.share(), sys.maxsize,
-        max(1, round(steps / LOOKS)), plan.batch_size, plan.precision, quick_next_token_loss,
+    checkpoint = Checkpoint(folder / CHECKPOINT, max(1, plan.steps // LOOKS))
+    clock = Clock(plan.seconds, plan.learning_rate, checkpoint.history())
+    watched = min(32_768, max(2048, int(0.005 * plan.steps * tokens)))  # a look takes 1/600 of the time
+    unseen = Unseen.of(fresh, ids, tokenizer, plan.context, watched)
+    watch = Watch(folder, tokenizer, unseen, lambda _: clock.share(), checkpoint)
+    return watched_training(
+        watch, checkpoint, model=model, data=windows(ids, plan.context, plan.stride), steps=sys.maxsize,
+        learning_rate=clock.rate, optimizer=hurried(model), batch_size=plan.batch_size, seed=options.seed,
+        precision=plan.precision, loss=quick_next_token_loss,
     )  # fmt: skip
 
 
@@ -184,11 +167,12 @@ def time_left(minutes: float, used: float) -> float:
     return left
 
 
-def in_steps(options: Namespace) -> Job:
+def in_steps(options: Namespace, folder: Path) -> Watch:
     """A small Decoder that sees all tokens of its context, or a BigModel that sees the last few."""
     steps, batch_size = options.steps or 1000, options.batch_size or 32
     training, fresh = read(options, at_most=max(20_000_000, 256 * steps * batch_size))
-    tokenizer = train_tokenizer(options, training, VOCAB_SIZE)
+    tokenizer = train_tokenizer(options, training, 1000)
+    ids = torch.tensor(tokenizer.encode(training))  # (tokens,)
     torch.manual_seed(options.seed)
     vocab_size = tokenizer.vocab_size
     model: nn.Module
@@ -202,42 +186,34 @@ def in_steps(options: Namespace) -> Job:
         big_model = BigModel(vocab_size * context, options.hidden_size or 256, vocab_size)
         model = nn.Sequential(OneHot(vocab_size, context), big_model)
         optimizer = torch.optim.AdamW
-    data = windows(tokenizer.encode(training), window)
-    say(f"Pretraining {num_parameters(model):,} parameters on {data.tensors[0].numel():,} tokens")
-    rate = partial(polynomial, T=steps, eta_0=options.learning_rate or usual, alpha=1.0)
-    return Job(
-        model, tokenizer, data, Unseen.of(fresh, tokenizer, window, 4096), optimizer, rate, lambda done: done / steps,
-        steps, max(1, min(100, steps // LOOKS)), batch_size,
+    say(f"Pretraining {num_parameters(model):,} parameters on {len(ids):,} tokens")
+    checkpoint = Checkpoint(folder / CHECKPOINT, max(1, min(100, steps // LOOKS)))
+    unseen = Unseen.of(fresh, ids, tokenizer, window, 4096)
+    watch = Watch(folder, tokenizer, unseen, lambda done: done / steps, checkpoint)
+    return watched_training(
+        watch, checkpoint, model=model, data=windows(ids, window), steps=steps, optimizer=optimizer, seed=options.seed,
+        learning_rate=partial(polynomial, T=steps, eta_0=options.learning_rate or usual, alpha=1.0),
+        batch_size=batch_size,
     )  # fmt: skip
 
 
-def carry_out(job: Job, options: Namespace, folder: Path) -> int:
-    """Train, watch, and say what came of it."""
-    checkpoint = Checkpoint(folder / CHECKPOINT, job.every)
-    before = checkpoint.history().validation_losses
-    watch = Watch(folder, job.tokenizer, job.unseen, job.share, before)
+def watched_training(watch: Watch, checkpoint: Checkpoint, **how: Any) -> Watch:
+    """Train, as ``train`` is told how, until all is done, or nothing more is to be gained, or Ctrl-C is pressed."""
+    validation = Validation(watch.unseen.watched, checkpoint.every, watch.look)
     try:
         with watch.bar:
-            history = train(
-                job.model, job.data, steps=job.steps, learning_rate=job.learning_rate, optimizer=job.optimizer,
-                batch_size=job.batch_size, clip=1.0, seed=options.seed, checkpoint=checkpoint, on_step=watch.step,
-                validation=Validation(job.unseen.watched, job.every, watch.look), precision=job.precision,
-                loss=job.loss,
-            )  # fmt: skip
+            history = train(clip=1.0, checkpoint=checkpoint, on_step=watch.step, validation=validation, **how)
     except FloatingPointError:
         raise ValueError(
             "the loss is no longer a number: this --learning-rate destroys the model. Use a smaller one."
         ) from None
     done = len(history.losses)
     if done not in history.validation_steps:
-        watch.look(job.model, job.unseen.watched)
-    if history.interrupted and not watch.over:
-        print(f"\nStopped at step {done}, {job.share(done):.0%} of all: the same command goes on.", file=sys.stderr)
-        return STOPPED
-    cost = job.unseen.cost(load_run(folder).model, job.unseen.judged)
-    say(verdict(cost, *guesses(job.unseen, job.data, job.tokenizer.vocab_size), watch.costs))
-    say(f'Now try:\n  python -m bigmodel generate --run {folder} --prompt "{job.unseen.opening}"')
-    return 0
+        watch.look(how["model"], watch.unseen.watched)
+    watch.over = watch.over or not history.interrupted
+    if not watch.over:
+        print(f"\nStopped at step {done}, {watch.share(done):.0%} of all: the same command goes on.", file=sys.stderr)
+    return watch
 
 
 def read(options: Namespace, at_most: int) -> tuple[str, str]:
@@ -255,4 +231,4 @@ def train_tokenizer(options: Namespace, training: str, at_most: int) -> Tokenize
         pieces = tokenizers.count_pieces(training[:LEARNED_FROM], tokenizers.CHUNKS)
         return tokenizers.BytePairTokenizer(tokenizers.learn_merges(pieces, at_most - tokenizers.SMALLEST))
     other = {"characters": tokenizers.CharacterTokenizer, "words": tokenizers.WordTokenizer}[options.tokenizer]
-    return other.train(training, options.vocab_size or min(at_most, other.train(training).vocab_size))
+    return other.train(training, options.vocab_size or min(max(1000, at_most), other.train(training).vocab_size))

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # the reader of our output has seen enough
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         return 0
-    except (environment.SetupError, ValueError, OSError) as error:
+    except (ValueError, OSError) as error:
         print(f"{PROGRAM} {words[0]}: {sentence(error)}", file=sys.stderr)
         return 2
 
@@ -63,10 +63,10 @@ def sentence(error: Exception) -> str:
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
-    """Understand the words; those after ``test`` are pytest's."""
+    """Understand the words; those after ``test`` are pytest's, those after ``bench`` the benchmarks'."""
     top = parser()
-    if words[0] == "test" and not {"-h", "--help"} & set(words[1:]):
-        return argparse.Namespace(**vars(top.parse_args(["test"])), pytest=list(words[1:]))
+    if words[0] in ("test", "bench") and not {"-h", "--help"} & set(words[1:]):
+        return argparse.Namespace(**vars(top.parse_args(words[:1])), words=list(words[1:]))
     options, unknown = top.parse_known_args(words)
     if unknown:
         prompt = options.command == "generate" and not unknown[0].startswith("-")
@@ -86,20 +86,15 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"bigmodel {__version__}")
     group = top.add_subparsers(dest="command", metavar="command", required=True, title="commands", prog=PROGRAM)
-    add_readers_commands(partial(add_command, group))
-    add_models_commands(partial(add_command, group))
-    add_teachers_commands(partial(add_command, group))
-    add_authors_commands(partial(add_command, group))
+    for add in (add_readers_commands, add_models_commands, add_teachers_commands, add_authors_commands):
+        add(partial(add_command, group))
     return top
 
 
 def add_command(
-    group: Any,
-    do: Callable[[Any], int | None],
-    *examples: str,
-    needs: Sequence[Path] = (LEARNING,),
-    exact: bool = False,
-) -> Option:
+    group: Any, do: Callable[[Any], int | None], *examples: str,
+    needs: Sequence[Path] = (LEARNING,), exact: bool = False,
+) -> Option:  # fmt: skip
     """Add the command that a function does, with its name and its docstring; returns what adds an option to it.
 
     Args:
@@ -152,15 +147,10 @@ def add_models_commands(command: Callable[..., Option]) -> None:
     add_chat_options(command(
         commands.chat, "chat --run my-notebooks/runs/assistant", "chat --temperature 0.3 --seed 1",
     ))  # fmt: skip
-    bench = command(
+    command(
         commands.bench, "bench", "bench sampling", "bench training sampling --folder measured",
         needs=(LEARNING, TESTING),
     )  # fmt: skip
-    parts = ", ".join(commands.BENCHMARKS)
-    # argparse's own choices refuse even no words at all on Python 3.11.
-    part = checked(str, lambda word: word in commands.BENCHMARKS, f"one of: {parts}")
-    bench("parts", nargs="*", metavar="part", type=part, help=f"{parts} (default: all)")
-    bench("--folder", type=Path, default=Path("runs/bench"), help="for pictures and tables (default: %(default)s)")
 
 
 def add_teachers_commands(command: Callable[..., Option]) -> None:

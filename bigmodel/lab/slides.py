@@ -5,30 +5,19 @@ that they speak of and what that prints or draws. Long code is folded. Solutions
 """
 
 import ast
-import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, FileSystemLoader
-from nbconvert.filters import ansi2html
-from nbconvert.filters.markdown_mistune import MarkdownWithMath
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
-
-from bigmodel.lab import course
+from bigmodel.lab import course, page
 from bigmodel.lab.environment import ROOT
 from bigmodel.lab.exercises import check_of
-from bigmodel.lab.page import OfflineRenderer, mathml
 
 PLANS = ROOT / "site" / "teaching"
-TEMPLATES = Path(__file__).parent / "templates"
 FOLDED = {"code": 12, "picture": 6}  # lines from which on code is folded, alone and above a picture
-QUESTION = re.compile(r"\n\n(?=\*\*(?:Predict|On paper|By hand|Pen and paper|Before you run))")
-HEADING = re.compile(r"(?m)^(#{1,6}) +(.+?)\s*$")
+BEGINS = re.compile(r'(?=<h[1-6] data-title="">|<p><strong>(?:Predict|On paper|By hand|Pen and paper|Before you run))')
 
 
 @dataclass
@@ -36,7 +25,7 @@ class Slide:
     """One slide.
 
     Args:
-        title: the heading under which it stands.
+        title: the heading under which it stands, as HTML.
         level: of that heading; 0 for a slide that continues.
         parts: its pieces of HTML, in order, each with its kind: prose, code or output.
         notes: what to say.
@@ -47,108 +36,67 @@ class Slide:
     parts: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    @property
-    def heading(self) -> str:
-        """The title as HTML."""
-        return prose(self.title, Path(), {}).strip().removeprefix("<p>").removesuffix("</p>")
-
     def has(self, kind: str) -> bool:
         """Whether it holds a piece of this kind."""
         return any(each == kind for each, _ in self.parts)
 
 
-def write_slides(original: Path, page: Path) -> int:
+def write_slides(original: Path, to: Path) -> int:
     """Write the slides of a notebook; returns how many they are."""
     made = slides(course.load_notebook(original), original.parent, notes(PLANS / f"{original.stem}.md"))
-    templates = Environment(loader=FileSystemLoader(TEMPLATES), trim_blocks=True, lstrip_blocks=True)
-    colours = {
-        "light": HtmlFormatter(style="default").get_style_defs("pre.code"),
-        "dark": HtmlFormatter(style="github-dark").get_style_defs("pre.code"),
-    }
-    text = templates.get_template("slides.html.j2").render(title=original.stem, slides=made, colours=colours)
-    course.write(page, text)
+    course.write(to, page.filled("slides.html.j2", title=original.stem, slides=made, colours=page.colours()))
     return len(made)
 
 
 def slides(notebook: course.Notebook, folder: Path, said: dict[str, list[str]]) -> list[Slide]:
     """The slides of a notebook; ``said`` is what to say under a heading."""
-    made: list[Slide] = []
-    for cell in notebook["cells"]:
-        if "solution" in course.tags(cell):
-            continue
-        if cell["cell_type"] == "markdown":
-            for level, title, body in sections(course.source(cell)):
-                if level or not made or made[-1].parts:
-                    made.append(Slide(title or (made[-1].title if made else ""), level))
-                    made[-1].notes += said.get(words_of(title), []) if level else []
-                made[-1].parts += [("prose", prose(body, folder, cell))] if body else []
-        elif cell["cell_type"] == "code" and not is_for_the_reader(course.source(cell)):
-            shown = [text for output in cell.get("outputs", []) if (text := look(output))]
-            text = code(course.source(cell), any("<img" in text for text in shown))
-            if not made or (made[-1].has("output") and (shown or "<details>" not in text)):
-                made.append(Slide(made[-1].title if made else "", 0))
-            made[-1].parts.append(("code", text))
-            made[-1].parts += [("output", text) for text in shown]
+    cells = [cell for cell in notebook["cells"] if not is_for_the_reader(cell)]
+    _, *marked = page.MARK.split(page.body(notebook | {"cells": cells}, folder))
+    made = [Slide("", 0)]
+    for (kind, text), (next_kind, after) in pairwise([*zip(marked[::2], marked[1::2], strict=True), ("", "")]):
+        if kind == "prose":
+            for level, title, words in passages(text):
+                if level or made[-1].parts:
+                    made.append(Slide(title or made[-1].title, level, notes=said.get(words_of(title), [])))
+                made[-1].parts += [(kind, words)] if words else []
+        elif kind == "code":
+            shown = next_kind == "output"
+            text = folded(text, shown and "<img" in after)
+            if made[-1].has("output") and (shown or "<details>" not in text):
+                made.append(Slide(made[-1].title, 0))
+            made[-1].parts.append((kind, text))
+        else:
+            made[-1].parts.append((kind, text))
     return [slide for slide in made if slide.parts or slide.level]
 
 
-def sections(text: str) -> Iterator[tuple[int, str, str]]:
-    """The pieces of a page of Markdown, cut at headings and questions: level or 0, words of the heading, the rest."""
-    parts = HEADING.split(re.sub(r"(?s)```.*?```", lambda found: found[0].replace("\n#", "\n\\#"), text))
-    found = [(0, "", parts[0])] if parts[0].strip() else []
-    found += [(len(parts[place]), parts[place + 1], parts[place + 2]) for place in range(1, len(parts), 3)]
-    for level, title, body in found:
-        first, *questions = QUESTION.split(body.strip())
-        yield level, title, first.strip()
-        yield from ((0, "", question) for question in questions)
+def passages(prose: str) -> Iterator[tuple[int, str, str]]:
+    """Prose cut at headings and questions: the level or 0, the heading's words, what stands there."""
+    for text in filter(str.strip, BEGINS.split(prose)):
+        heading = page.HEADING.match(text)
+        yield (int(heading[1]), heading[2], text[heading.end() :].strip()) if heading else (0, "", text.strip())
+
+
+def folded(code: str, pictured: bool) -> str:
+    """Code, folded where it is long, above a picture sooner."""
+    lines = code.count("\n", 0, code.find("</pre>"))
+    if lines < FOLDED["picture" if pictured else "code"]:
+        return code
+    return f"<details><summary>{lines} lines of code</summary>{code}</details>"
 
 
 def words_of(heading: str) -> str:
     """A heading as it is compared: without marks and capitals."""
-    return re.sub(r"[*`_$\\]", "", heading).strip().casefold()
+    return re.sub(r"[*`_$\\]", "", page.plain(heading)).strip().casefold()
 
 
-def headings(notebook: course.Notebook) -> list[str]:
-    """A notebook's headings."""
-    texts = [course.source(cell) for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
-    return [title for text in texts for level, title, _ in sections(text) if level]
-
-
-def prose(text: str, folder: Path, cell: course.Notebook) -> str:
-    """Markdown as HTML, its formulas as MathML."""
-    attachments = cell.get("attachments", {})
-    renderer = OfflineRenderer(escape=False, embed_images=True, path=str(folder), attachments=attachments)
-    return str(MarkdownWithMath(renderer=renderer).render(text))
-
-
-def code(source: str, pictured: bool) -> str:
-    """Code in colours; folded where it is long, above a picture sooner."""
-    shown = f'<pre class="code">{highlight(source, PythonLexer(), HtmlFormatter(nowrap=True))}</pre>'
-    lines = source.count("\n") + 1
-    if lines < FOLDED["picture" if pictured else "code"]:
-        return shown
-    return f"<details><summary>{lines} lines of code</summary>{shown}</details>"
-
-
-def is_for_the_reader(source: str) -> bool:
-    """Whether a cell is of no use on a slide: it only imports, or checks an exercise."""
-    statements = ast.parse(source).body
+def is_for_the_reader(cell: course.Notebook) -> bool:
+    """Whether a cell is of no use on a slide: a solution, imports alone, or the check of an exercise."""
+    if cell["cell_type"] != "code":
+        return False
+    statements = ast.parse(course.source(cell)).body
     imports = all(isinstance(node, ast.Import | ast.ImportFrom) for node in statements)
-    return imports or any(check_of(node) for node in statements)
-
-
-def look(output: dict[str, Any]) -> str:
-    """What an output shows, as HTML; nothing where it shows nothing."""
-    if output["output_type"] == "stream":
-        return f"<pre>{ansi2html(''.join(output['text']))}</pre>"
-    data = {kind: "".join(value) for kind, value in output.get("data", {}).items() if isinstance(value, list | str)}
-    if "image/svg+xml" in data:
-        return data["image/svg+xml"]
-    if "image/png" in data:
-        return f'<img alt="" src="data:image/png;base64,{data["image/png"].strip()}">'
-    if "text/latex" in data:
-        return mathml(data["text/latex"].strip().strip("$"), display="block")
-    return data.get("text/html") or (f"<pre>{html.escape(data['text/plain'])}</pre>" if "text/plain" in data else "")
+    return "solution" in course.tags(cell) or imports or any(check_of(node) for node in statements)
 
 
 # The lesson plan
@@ -158,8 +106,7 @@ def notes(plan: Path) -> dict[str, list[str]]:
     """What a lesson plan says under which heading of the notebook; {} where there is no plan."""
     found: dict[str, list[str]] = {}
     for minutes, heading, ask in lesson(plan.read_text(encoding="utf-8")) if plan.exists() else []:
-        text = str(MarkdownWithMath(renderer=OfflineRenderer(escape=False)).render(f"**{minutes} minutes.** {ask}"))
-        found.setdefault(words_of(heading), []).append(text)
+        found.setdefault(words_of(heading), []).append(page.prose(f"**{minutes} minutes.** {ask}"))
     return found
 
 

@@ -4,6 +4,7 @@ import html
 import json
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ PARTS = {0: "From a text to a model that writes", 6: "The model that the world u
 ROW = '<div style="display:grid; grid-template-columns:repeat(auto-fill, minmax(15em, 1fr)); gap:.6em">{}</div>'
 CARD = (
     '<div style="padding:.5em .8em; border-radius:8px; border:1px solid #8a8a8a; border-left:6px solid {colour}">'
-    '<a href="{link}"><b>{title}</b></a><br>{dots}{here}</div>'
+    "{link}<br>{dots}{here}</div>"
 )
 SOLVED, BEGUN, UNTOUCHED = "#009e73", "#0072b2", "#8a8a8a"
 
@@ -40,9 +41,8 @@ class Lesson:
     @property
     def dots(self) -> str:
         """●●○○○ 2 of 5"""
-        return "".join("●" if name in self.solved else "○" for name in self.exercises) + (
-            f" {len(self.solved)} of {len(self.exercises)}"
-        )
+        dots = "".join("●" if name in self.solved else "○" for name in self.exercises)
+        return f"{dots} {len(self.solved)} of {len(self.exercises)}"
 
 
 def lessons(copies: Path) -> list[Lesson]:
@@ -104,26 +104,23 @@ def as_text(way: list[Lesson]) -> str:
 def as_html(way: list[Lesson]) -> str:
     """The way as cards that link to the notebooks, a row a part; its colours are readable on light and on dark."""
     place, why = place_of(way)
-    rows = dict.fromkeys(PARTS, "")
-    for each in way:
-        part = max(first for first in PARTS if first <= int(each.notebook.stem[:2]))
-        rows[part] += card(each, here=each is place)
-    parts = [
-        f'<p style="margin:1em 0 .4em"><b>{PARTS[first]}</b></p>{ROW.format(cards)}'
-        for first, cards in rows.items()
-        if cards
-    ]
-    link = f'<a href="{html.escape(place.notebook.name)}"><b>{html.escape(place.title)}</b></a>'
-    return f'<p style="font-size:1.15em">{html.escape(why)} {link}.</p>{"".join(parts)}'
+    shown = f'<p style="font-size:1.15em">{html.escape(why)} {link(place)}.</p>'
+    for first, following in pairwise([*PARTS, 100]):
+        cards = [card(each, here=each is place) for each in way if first <= int(each.notebook.stem[:2]) < following]
+        if cards:
+            shown += f'<p style="margin:1em 0 .4em"><b>{PARTS[first]}</b></p>{ROW.format("".join(cards))}'
+    return shown
+
+
+def link(each: Lesson) -> str:
+    """A link to a notebook."""
+    return f'<a href="{html.escape(each.notebook.name)}"><b>{html.escape(each.title)}</b></a>'
 
 
 def card(each: Lesson, here: bool) -> str:
     """One notebook: its name, a dot an exercise, and a colour for solved, begun and untouched."""
-    return CARD.format(
-        colour=SOLVED if each.is_done else BEGUN if each.opened else UNTOUCHED,
-        link=html.escape(each.notebook.name), title=html.escape(each.title), dots=each.dots,
-        here=" <b>← here</b>" if here else "",
-    )  # fmt: skip
+    colour = SOLVED if each.is_done else BEGUN if each.opened else UNTOUCHED
+    return CARD.format(colour=colour, link=link(each), dots=each.dots, here=" <b>← here</b>" if here else "")
 
 
 def show() -> None:

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -76,25 +76,37 @@ def compared(source: Path, fresh: str, minutes: float, folder: Path) -> dict[str
     }
 
 
-def run(folder: Path, corpora: Mapping[str, Callable[[], str]] = CORPORA, minutes: Sequence[float] = (1.0,)) -> Part:
+def halves(name: str) -> tuple[str, str]:
+    """What is trained on and what is kept aside, of a corpus by the beginning of its name, or of a file.
+
+    Of "documentation:20000", the first 20,000 characters are trained on, and the same text is kept aside.
+    """
+    name, size = name.rsplit(":", 1) if re.search(r":\d+$", name) else (name, "")
+    corpus = next((read for known, read in CORPORA.items() if known.startswith(name)), None)
+    training, fresh = text.split(corpus() if corpus else text.load(name))
+    return training[: int(size)] if size else training, fresh
+
+
+def run(folder: Path, minutes: Sequence[float] = (1.0,), texts: Sequence[str] = ("documentation", "source")) -> Part:
     """Pretrain for each time on each text, both ways."""
     rows = []
-    for corpus, read in corpora.items():
-        training, fresh = text.split(read())
+    for name in texts:
+        training, fresh = halves(name)
         found: dict[str, list[float]] = {}
-        for time_given in minutes:
+        for given in minutes:
             with TemporaryDirectory() as place:
                 source = Path(place) / "text.txt"
                 source.write_text(training, encoding="utf-8")
-                outcomes = compared(source, fresh, time_given, Path(place))
-            for name, outcome in outcomes.items():
-                found.setdefault(name, []).append(outcome.nats)
+                outcomes = compared(source, fresh, given, Path(place))
+            for recipe, outcome in outcomes.items():
+                found.setdefault(recipe, []).append(outcome.nats)
                 less = 1 - outcome.nats / outcomes["fixed steps"].nats
                 rows.append((
-                    corpus, f"{time_given:g}", name, outcome.plan, f"{outcome.seconds:.0f}",
-                    f"{outcome.megabytes:,.0f}", f"{outcome.nats:.3f}", f"{less:.0%}",
+                    Path(name).name, f"{given:g}", recipe, outcome.plan, f"{outcome.seconds:.0f}",
+                    f"{outcome.megabytes:,.0f}", f"{outcome.nats:.3f}", f"{less:.1%}",
                 ))  # fmt: skip
-        draw(found, minutes, corpus, folder)
+                print(*rows[-1], sep=", ", flush=True)  # hours may pass until the table
+        draw(found, minutes, Path(name).name, folder)
     header = ("text", "minutes", "recipe", "model", "seconds", "MB at the peak", "nats a character", "less")
     note = (
         "Each row is one command from its start to its end, reading, tokenizer and start of Python included. The text "
@@ -110,4 +122,4 @@ def draw(found: Mapping[str, Sequence[float]], minutes: Sequence[float], corpus:
         ax.plot(minutes, nats, "o-", color=colour, label=name)
     ax.set_xscale("log")
     ax.legend()
-    measure.save(ax, f"minutes_{corpus.split()[0]}", folder)
+    measure.save(ax, "minutes_" + re.sub(r"\W+", "_", corpus), folder)

@@ -168,8 +168,10 @@ def ways_with_a_draft(config: Config, ids: Tensor, length: int) -> dict[str, Cal
 
 
 def bytes_of_cache(model: Decoder, batch_size: int) -> int:
-    """What the keys and values of all layers take, as they lie in memory."""
+    """What the keys and values of all layers take for a whole context, as they lie in memory."""
     layers = model.new_cache(batch_size)
+    with torch.inference_mode():
+        model(torch.zeros(batch_size, model.context, dtype=torch.long), cache=layers)
     return sum(part.untyped_storage().nbytes() for layer in layers for part in (layer.keys, layer.values))
 
 
