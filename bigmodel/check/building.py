@@ -28,9 +28,7 @@ from bigmodel.check.values import cut, differing, plain, same, unlike, written
 class Building(Compared):
     """A class of layers, part by part."""
 
-    def __init__(
-        self, right: Any, *, build: Sequence[Any], causal: bool = False, by_name: bool = True, **more: Any
-    ) -> None:  # by_name: they always are, and two modules still say so
+    def __init__(self, right: Any, *, build: Sequence[Any], causal: bool = False, **more: Any) -> None:
         """Take what `building` takes."""
         self.causal = causal
         cases = [(arguments, inputs() if callable(inputs) else inputs) for arguments, inputs in build]

@@ -66,13 +66,11 @@ def made(parent: Any, forward: Callable[..., Tensor], change: Callable[[Any], An
         change(self)
     return type(parent.__name__, (parent,), {"__init__": start, "forward": forward})
 
-class _FeedForward(nn.Module):
-    """The right one, to be spoiled."""
+class Wide(decoder.FeedForward):
+    """The package's own, to be spoiled."""
 
-    def __init__(self, n_embd: int, hidden: int = 4, bias: bool = False) -> None:
-        super().__init__()
-        self.up = nn.Linear(n_embd, hidden * n_embd, bias=bias)
-        self.down = nn.Linear(hidden * n_embd, n_embd, bias=bias)
+    def __init__(self, n_embd: int, times: int = 4, bias: bool = False) -> None:
+        super().__init__(n_embd, times * n_embd, bias)
 
 def gelu(x: Tensor) -> Tensor:
     return F.gelu(x, approximate="tanh")
@@ -87,29 +85,23 @@ def gelu(x: Tensor) -> Tensor:
     build=[((2,), lambda: (random(2, 3, 2),)), ((3,), lambda: (random(1, 2, 3),))],
     wrong={
         "between the two layers nothing bends, so they are one linear layer: GELU":
-            made(_FeedForward, lambda self, x: self.down(self.up(x))),
+            made(Wide, lambda self, x: self.down(self.up(x))),
         "that is a ReLU: the corner is to be rounded off, F.gelu":
-            made(_FeedForward, lambda self, x: self.down(self.up(x).relu())),
+            made(Wide, lambda self, x: self.down(self.up(x).relu())),
         'that is the exact GELU; GPT-2\'s, which we take, is approximate="tanh"':
-            made(_FeedForward, lambda self, x: self.down(F.gelu(self.up(x)))),
+            made(Wide, lambda self, x: self.down(F.gelu(self.up(x)))),
         "the GELU came after the second layer: it belongs between them":
-            made(_FeedForward, lambda self, x: gelu(self.down(self.up(x)))),
-        "x was added here: the block will do that": made(_FeedForward, lambda self, x: x + self.down(gelu(self.up(x)))),
-        "the layers are to have no biases: bias=False": lambda n_embd: _FeedForward(n_embd, bias=True),
-        "the hidden layer has 4 · n_embd numbers": lambda n_embd: _FeedForward(n_embd, hidden=1),
+            made(Wide, lambda self, x: gelu(self.down(self.up(x)))),
+        "x was added here: the block will do that": made(Wide, lambda self, x: x + self.down(gelu(self.up(x)))),
+        "the layers are to have no biases: bias=False": lambda n_embd: Wide(n_embd, bias=True),
+        "the hidden layer has 4 · n_embd numbers": lambda n_embd: Wide(n_embd, times=1),
     },
-    also_right=[lambda n_embd: decoder.FeedForward(n_embd, 4 * n_embd, False)],
 )
-class FeedForward(nn.Module):
-    """C → 4C → C, at each position by itself."""
+class FeedForward(decoder.FeedForward):
+    """The package's own: C → 4C → C, at each position by itself."""
 
     def __init__(self, n_embd: int) -> None:
-        super().__init__()
-        self.up = nn.Linear(n_embd, 4 * n_embd, bias=False)
-        self.down = nn.Linear(4 * n_embd, n_embd, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.down(F.gelu(self.up(x), approximate="tanh"))
+        super().__init__(n_embd, 4 * n_embd, bias=False)
 
 
 def small(n_layer: int = 2, n_head: int = 2, n_embd: int = 4) -> Config:

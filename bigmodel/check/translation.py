@@ -149,7 +149,6 @@ def through(self: Any, x: Tensor, *others: Any, kept: int = 0) -> Tensor:
         "mask = ~padding[:, None, None, :]; then embedding, every block with mask and rotation, and the norm.",
     ),
     why="Each word of the source is read with all that stands before and behind it.",
-    by_name=True,
     build=[
         ((small(),), lambda: (torch.tensor([[1, 4, 2, 0], [3, 0, 0, 0]]), PADDING)),
         ((small(3, 1, 6),), lambda: (torch.tensor([[4, 1, 2]]), torch.zeros(1, 3, dtype=torch.bool))),
@@ -211,7 +210,6 @@ def summed(looks: Callable[..., Tensor]) -> Any:
         "x = x + self.cross_attention(self.cross_norm(x), visible, source=memory), after self.attention's step.",
     ),
     why="Queries from what is being written, keys and values from what was read: that is the whole bridge.",
-    by_name=True,
     causal=True,
     build=[
         ((small(),), lambda: (
@@ -266,7 +264,6 @@ def logits(self: Any, ids: Tensor, *others: Any) -> Tensor:
         "for block in self.blocks: x = block(x, mask, rotation, memory, visible); then norm and unembedding.",
     ),
     why="An encoder reads, a decoder writes what it decodes: this is the machine of 2017, written by you.",
-    by_name=True,
     build=[
         ((small(), small()), lambda: (
             torch.tensor([[1, 4, 2], [3, 0, 0]]), PADDING[:, :3], torch.tensor([[1, 3, 0], [1, 2, 4]]))),
