@@ -88,15 +88,14 @@ FETCHES = "import socket\nsocket.create_connection(('127.0.0.1', 9), 1)\n" + CEN
 GREEDY = "hoard = []\nwhile True:\n    hoard.append(bytearray(2**26))"
 STUDENTS = {  # the cells of each, and the marks
     "right": ((RIGHT, CENTRE), "✓✓"),
-    "wrong": (("def product(A, B):\n    return A * B.T", "def middle(x)\n    return x"), "✗✗"),
-    "empty": ((), "––"),
+    "wrong": (("def product(A, B):\n    return A * B.T",), "✗–"),
     "endless": ((ENDLESS, CENTRE), "✗✓"),
     "deletes": ((DELETES, CENTRE), "✓✓"),
     "prints": ((PRINTS, WRITES), "✓✗"),
     "greedy": ((GREEDY, FETCHES), "✗✗"),
     "forges": ((FORGED, CENTRE), "✗✓"),
     "replaces": ((REPLACED, "middle = check.centre.right"), "✗✗"),
-    "ends": ((ENDS, CENTRE), "✗✓"),
+    "ends": ((ENDS, "def middle(x)\n    return x"), "✗✗"),
 }  # fmt: skip
 
 
@@ -132,21 +131,22 @@ isolated = pytest.mark.skipif(not isolation.isolates(), reason="nothing here shu
 
 @isolated
 def test_a_class_is_judged_and_nobody_costs_more_than_their_own_row(originals, tmp_path, monkeypatch):
-    before = handed_in(tmp_path, STUDENTS)
+    students = STUDENTS.keys() - {"right"}  # the next test has it
+    before = handed_in(tmp_path, students)
     (tmp_path / "01_broken.ipynb").write_text('{"cells": [', encoding="utf-8")
     nbformat.write(new_notebook(cells=[code("other", "1 + 1")]), tmp_path / "lecture.ipynb")
     graded, ignored = judged(tmp_path, True, monkeypatch)
-    assert marks(graded) == {name: wanted for name, (_, wanted) in STUDENTS.items()} | {"broken": "??"}
+    assert marks(graded) == {name: STUDENTS[name][1] for name in students} | {"broken": "??"}
     assert ignored == ["lecture.ipynb: no notebook of this course"]
     assert {path: path.read_bytes() for path in before} == before
     by_name = {each.student: each for each in graded}
-    assert "expected ':'" in by_name["wrong"].texts["centre"]
+    assert "expected ':'" in by_name["ends"].texts["centre"]
     assert "memory" in by_name["greedy"].texts["matrix_product"].lower()
     assert by_name["replaces"].look == {
         "matrix_product": ["check.matrix_product.right"],
         "centre": ["check.centre.right"],
     }
-    assert by_name["right"].look == {"matrix_product": [], "centre": []}
+    assert by_name["wrong"].look == {"matrix_product": [], "centre": []}
 
     table = list(csv.DictReader(grade.as_csv(graded).removeprefix("\ufeff").splitlines()))
     assert {row["student"]: row["01 matrix_product"] + row["01 centre"] for row in table} == marks(graded)
