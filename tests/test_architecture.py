@@ -36,7 +36,7 @@ UNUSED = {
     "text.deduplicate", "text.download", "tokenizer.LongestMatch", "tokenizer.PairCounts",
     "tokenizer.from_readable", "tokenizer.pieces_pattern", "train.device_of", "world/beats.even",
     "world/beats.nearby", "world/frames.find_slot", "world/frames.wordings",
-    "world/prefix.beginnings", "world/prefix.prefix_log_probability", "world/program.normalised",
+    "world/prefix.beginnings", "world/program.normalised",
     "world/reading.narrow", "world/reading.read_sentences", "world/reading.understand",
     "world/tasks.contradict", "world/tasks.instruction", "world/tasks.preference",
     "world/telling.capitalise", "world/words/dialect.retell", "world/words/pinyin.pinyin_words",
