@@ -89,7 +89,7 @@ def planned(seconds: float, size: int, precision: str, yardstick: float) -> Plan
     vocab_size = round(min(4096, max(SMALLEST, 4096 * (size / 1_000_000) ** 0.7)))
     rows = min(32, max(4, size // 6000))  # so that a small text gives some steps, too
     epochs = 8 * max(1, size / 100_000) ** 0.25
-    at_most = max(2_000_000, int(3 * steps * ROWS * LENGTH))
+    at_most = max(2_000_000, int(4 * steps * ROWS * LENGTH))
     return Plan(vocab_size, LENGTH, n_layer, n_embd, rows, 0.06, precision, epochs, at_most)
 
 
