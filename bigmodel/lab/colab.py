@@ -23,12 +23,10 @@ def edition(original: Path, repository: str) -> str:
     """The text of a notebook for Colab; its links to other notebooks open those in Colab too."""
 
     def absolute(link: re.Match[str]) -> str:
-        on_github = f"https://github.com/{repository}/blob"
-        if link[1] == "start":
-            return f"]({on_github}/{BRANCH}/README.md)"  # the page that links to all of them
-        return (
-            f"]({address(link[1], repository) if link[2] == 'ipynb' else f'{on_github}/main/notebooks/{link[1]}.md'})"
-        )
+        if link[2] == "ipynb" and link[1] != "start":
+            return f"]({address(link[1], repository)})"
+        page = f"{BRANCH}/README" if link[1] == "start" else f"main/notebooks/{link[1]}"  # links to all; or prose
+        return f"](https://github.com/{repository}/blob/{page}.md)"
 
     notebook = json.loads(learners_edition(original))
     for cell in notebook["cells"]:

@@ -10,7 +10,7 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,33 +19,22 @@ from pathlib import Path
 from bigmodel.lab import course, isolation, page
 from bigmodel.lab.exercises import Original, code_cells
 
-UNTRIED, UNKNOWN = "–", "?"
+UNTRIED, UNKNOWN = "–", "?"  # marks beside ✓ and ✗: not tried; it could not be judged
 MEMORY = 2 * 2**30  # bytes that judging an exercise may take
 START = 60  # seconds that a notebook may take besides its exercises
 
 
 @dataclass
 class Graded:
-    """What came of one notebook of one student.
-
-    Args:
-        student: whose it is.
-        original: the course's notebook that it belongs to.
-        path: the file.
-        marks: exercise → ✓, ✗, – for one that was not tried, ? for one that could not be judged.
-        texts: exercise → the sentence of the check.
-        look: exercise → what in its code a teacher should look at.
-        note: what is to be said about the notebook.
-        seconds: that it took.
-    """
+    """What came of one notebook of one student."""
 
     student: str
-    original: Path
+    original: Path  # the course's notebook that it belongs to
     path: Path
-    marks: dict[str, str] = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
-    look: dict[str, list[str]] = field(default_factory=dict)
-    note: str = ""
+    marks: dict[str, str] = field(default_factory=dict)  # exercise → ✓, ✗, UNTRIED, UNKNOWN
+    texts: dict[str, str] = field(default_factory=dict)  # exercise → the sentence of the check
+    look: dict[str, list[str]] = field(default_factory=dict)  # exercise → what in its code a teacher should look at
+    note: str = ""  # what is to be said about the notebook
     seconds: float = 0.0
 
 
@@ -53,20 +42,16 @@ class Graded:
 
 
 def find_notebooks(folder: Path) -> tuple[list[Graded], list[str]]:
-    """What a folder holds: one notebook a student and original, the newest; and a sentence for each file ignored.
-
-    A notebook belongs to the student after whom its folder is named, or else its file.
-    """
+    """What a folder holds: one notebook a student and original, the newest; and a sentence for each file ignored."""
     found: dict[tuple[str, Path], Graded] = {}
-    ids = {path: exercise_ids(path) for path in course.originals()}
-    visible = [path for path in folder.rglob("*") if path.is_file() and not is_hidden(path.relative_to(folder))]
-    others = sum(path.suffix != ".ipynb" for path in visible)
+    ids = {path: Original(course.load_notebook(path)).stubs.keys() for path in course.originals()}
+    files = [path for path in folder.rglob("*") if path.is_file() and not hidden(path.relative_to(folder))]
+    notebooks = [path for path in files if path.suffix == ".ipynb"]
+    others = len(files) - len(notebooks)
     ignored = [f"files that are no notebooks: {others}"] if others else []
-    for path in sorted(visible, key=lambda path: (path.stat().st_mtime, path.name)):
-        name = path.relative_to(folder).as_posix()
-        if path.suffix != ".ipynb":
-            continue
-        if (original := belongs_to(path, ids)) is None:
+    for path in sorted(notebooks, key=lambda path: (path.stat().st_mtime, path.name)):
+        name, original = path.relative_to(folder).as_posix(), belongs_to(path, ids)
+        if original is None:
             ignored.append(f"{name}: no notebook of this course")
             continue
         key = (student_of(path, folder, original), original)
@@ -76,18 +61,12 @@ def find_notebooks(folder: Path) -> tuple[list[Graded], list[str]]:
     return sorted(found.values(), key=lambda each: (each.student.casefold(), each.original)), ignored
 
 
-def is_hidden(path: Path) -> bool:
+def hidden(path: Path) -> bool:
     """Whether a system or an editor made a file, and no student."""
     return any(part.startswith((".", "__")) for part in path.parts)
 
 
-def exercise_ids(notebook: Path) -> set[str]:
-    """The ids of a notebook's exercise cells."""
-    cells = code_cells(course.load_notebook(notebook))
-    return {id_ for id_, cell in cells.items() if "exercise" in course.tags(cell)}
-
-
-def belongs_to(path: Path, ids: Mapping[Path, set[str]]) -> Path | None:
+def belongs_to(path: Path, ids: Mapping[Path, Set[str]]) -> Path | None:
     """The original with which a notebook shares the most exercise cells, or else the one whose number its name has."""
     try:
         theirs = code_cells(course.load_notebook(path)).keys()

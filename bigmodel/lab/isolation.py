@@ -26,15 +26,7 @@ def isolates() -> bool:
 
 
 def run(words: list[str], given: bytes, shut: bool, hidden: Path, seconds: float) -> bytes:
-    """What a Python program prints, as far as it comes in the time allowed.
-
-    Args:
-        words: after ``python``.
-        given: what the program reads from its input.
-        shut: shut it off.
-        hidden: a folder that it must not see, if it is shut off.
-        seconds: after which it is ended.
-    """
+    """What ``python WORDS`` prints in the time allowed; if it is shut off, it does not see the folder ``hidden``."""
     with tempfile.TemporaryDirectory(prefix="bigmodel-", ignore_cleanup_errors=True) as empty:
         before = shut_off(hidden) if shut else []
         try:

@@ -35,9 +35,9 @@ MARK = re.compile("<!--(prose|code|output)-->")
 HEADING = re.compile(r'<h([1-6]) data-title="">(.*?)</h\1>', re.DOTALL)
 TITLE = re.compile(r"^#+ +(.+)$", re.MULTILINE)
 # Which argument of a drawing function is the picture's title.
-TITLE_PLACES = dict.fromkeys(("axes", "panels", "flow", "loop", "merge_tree", "set_title", "suptitle"), 0) | {
-    "losses": 1
-}
+TITLE_PLACES = {
+    "axes": 0, "panels": 0, "losses": 1, "flow": 0, "loop": 0, "merge_tree": 0, "set_title": 0, "suptitle": 0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,16 @@ def sections(notebook: Notebook, folder: Path, language: str = "en") -> list[Sec
 def body(notebook: Notebook, folder: Path, language: str = "en") -> str:
     """A notebook's cells as HTML: each piece of prose, code and outputs behind its mark, as <!--prose-->."""
     node = nbformat.reads(json.dumps(notebook), as_version=4)
-    for cell, heading in zip(node.cells, headings(node.cells), strict=True):
+    heading = ""
+    for cell in node.cells:
         for output in cell.get("outputs", []):
             if "text/latex" in output.get("data", {}):
-                latex = output.data["text/latex"].strip().strip("$")
-                output.data["text/html"] = mathml(latex, display="block")
+                output.data["text/html"] = mathml(output.data["text/latex"].strip().strip("$"), display="block")
             if "image/png" in output.get("data", {}):
                 alt = {"alt": picture_title(cell.source) or heading}
                 output.metadata["image/png"] = {**alt, **output.metadata.get("image/png", {})}
+        if cell.cell_type == "markdown":
+            heading = [heading, *TITLE.findall(cell.source)][-1]
     text, _ = exporter().from_notebook_node(node, {"metadata": {"path": str(folder)}, "words": WORDS[language]})
     return str(text)
 
@@ -128,16 +130,6 @@ def plain(html: str) -> str:
 
 
 # What a picture shows
-
-
-def headings(cells: list[Any]) -> list[str]:
-    """For each cell, the last heading that stands before it."""
-    found, last = [], ""
-    for cell in cells:
-        found.append(last)
-        if cell.cell_type == "markdown":
-            last = next(iter(reversed(TITLE.findall(cell.source))), last)
-    return found
 
 
 def picture_title(source: str) -> str:

@@ -95,14 +95,9 @@ def add_command(
     group: Any, do: Callable[[Any], int | None], *examples: str,
     needs: Sequence[Path] = (LEARNING,), exact: bool = False,
 ) -> Option:  # fmt: skip
-    """Add the command that a function does, with its name and its docstring; returns what adds an option to it.
+    """Add what a function does as a command of its name, explained by its docstring; returns what adds an option.
 
-    Args:
-        group: argparse's commands.
-        do: takes the options.
-        examples: of how to type it.
-        needs: files of requirements that must be installed.
-        exact: in the versions pinned.
+    It needs what the files of requirements name, ``exact``: in the versions pinned.
     """
     lines = [f"  {PROGRAM} {example}".rstrip() for example in examples]
     made = group.add_parser(

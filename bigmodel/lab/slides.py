@@ -22,19 +22,12 @@ BEGINS = re.compile(r'(?=<h[1-6] data-title="">|<p><strong>(?:Predict|On paper|B
 
 @dataclass
 class Slide:
-    """One slide.
+    """One slide."""
 
-    Args:
-        title: the heading under which it stands, as HTML.
-        level: of that heading; 0 for a slide that continues.
-        parts: its pieces of HTML, in order, each with its kind: prose, code or output.
-        notes: what to say.
-    """
-
-    title: str
-    level: int
-    parts: list[tuple[str, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    title: str  # the heading under which it stands, as HTML
+    level: int  # of that heading; 0 for a slide that continues
+    parts: list[tuple[str, str]] = field(default_factory=list)  # in order: prose, code or output, and its HTML
+    notes: list[str] = field(default_factory=list)  # what to say
 
     def has(self, kind: str) -> bool:
         """Whether it holds a piece of this kind."""

@@ -55,16 +55,10 @@ def lesson(original: Path, copies: Path, progress: dict[str, Any]) -> Lesson:
     cells = course.load_notebook(original)["cells"]
     solutions = "\n".join(course.source(cell) for cell in cells if "solution" in course.tags(cell))
     exercises = tuple(dict.fromkeys(re.findall(r"^check\.(\w+)\(", solutions, re.MULTILINE)))
-    done = tuple(name for name in exercises if is_solved(progress, original.stem.partition("_")[2], name))
+    own = progress.get(original.stem.partition("_")[2])
+    entries = own if isinstance(own, dict) else {}  # somebody may have written something else into it
+    done = tuple(name for name in exercises if isinstance(entries.get(name), dict) and entries[name].get("solved"))
     return Lesson(original, course.title(original), exercises, done, opened(original, copies / original.name))
-
-
-def is_solved(progress: dict[str, Any], notebook: str, exercise: str) -> bool:
-    """Whether a reader's file of progress says so; somebody may have written something else into it."""
-    try:
-        return bool(progress[notebook][exercise]["solved"])
-    except (KeyError, TypeError):
-        return False
 
 
 def opened(original: Path, copy: Path) -> float:
