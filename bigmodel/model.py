@@ -72,6 +72,23 @@ class BagOfWords(nn.Module):
         return _one_hot_windows(ids, self.vocab_size, self.context).mean(-2)  # (B, T, V)
 
 
+class SideBySide(nn.Module):
+    """The vectors of the last ``context`` tokens at each position, side by side, the oldest first.
+
+    Before the text begins stand zeros. Shapes: vectors (B, T, d) in, (B, T, context · d) out.
+    """
+
+    def __init__(self, context: int) -> None:
+        super().__init__()
+        self.context = context
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        T = vectors.shape[1]
+        padded = F.pad(vectors, (0, 0, self.context - 1, 0))  # (B, context − 1 + T, d)
+        shifted = [padded[:, start : start + T] for start in range(self.context)]
+        return torch.cat(shifted, dim=-1)  # (B, T, context · d)
+
+
 def num_parameters(model: nn.Module) -> int:
     """Count the numbers that training can change, each shared one once."""
     return sum(parameter.numel() for parameter in model.parameters())

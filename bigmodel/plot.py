@@ -68,14 +68,20 @@ def axes(title: str, x: str, y: str, width: float = 7.5, height: float = 3.8) ->
     return ax
 
 
-def panels(titles: Sequence[str], x: str, y: str, width: float = 9.0, height: float = 3.6) -> list[Axes]:
-    """Start several pictures side by side that share their axes, for comparing."""
+def panels(titles: Sequence[str], x: str, y: str, width: float = 9.0, height: float = 3.6, rows: int = 1) -> list[Axes]:
+    """Start several pictures that share their axes, for comparing: side by side, or in several rows."""
+    columns = -(-len(titles) // rows)  # rounded up
     with mpl.rc_context(STYLE):
-        _, row = plt.subplots(1, len(titles), figsize=(width, height), sharex=True, sharey=True, squeeze=False)
-        for ax, title in zip(row[0], titles, strict=True):
-            ax.set(title=title, xlabel=x)
-        row[0, 0].set_ylabel(y)
-    return list(row[0])
+        _, grid = plt.subplots(rows, columns, figsize=(width, height), sharex=True, sharey=True, squeeze=False)
+        for ax in grid.flat[len(titles) :]:
+            ax.remove()
+        for ax, title in zip(grid.flat, titles, strict=False):
+            ax.set(title=title)
+        for ax in grid[-1]:
+            ax.set_xlabel(x)
+        for ax in grid[:, 0]:
+            ax.set_ylabel(y)
+    return list(grid.flat[: len(titles)])
 
 
 def rungs(ax: Axes, losses: Mapping[str, float]) -> Axes:

@@ -38,8 +38,12 @@ def test_a_spread_is_the_median_between_its_quartiles():
 
 
 def test_the_floor_is_measured_from_above(tmp_path):
-    part = floor.run(tmp_path, seconds=0.1, fresh=4)
-    assert [row[0] for row in part.rows] == list(floor.RECIPES)
+    recipes = {
+        "plain": floor.Recipe(1, 1, 8, 2, 0.01),
+        "all of it": floor.Recipe(1, 1, 8, 2, 0.01, neighbours=2, easy=0.5),
+    }
+    part = floor.run(tmp_path, seconds=0.02, fresh=4, recipes=recipes)
+    assert [row[0] for row in part.rows] == list(recipes)
     for row in part.rows:
         assert float(row[4].partition("%")[0]) > 100  # after a few steps, far above it
 

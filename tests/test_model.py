@@ -4,7 +4,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from bigmodel.model import BagOfWords, BigModel, OneHot, check_ids, context_length, num_parameters, part_with
+from bigmodel.lab import course
+from bigmodel.model import (
+    BagOfWords,
+    BigModel,
+    OneHot,
+    SideBySide,
+    check_ids,
+    context_length,
+    num_parameters,
+    part_with,
+)
 
 
 def ids_of(seed: int, rows: int, length: int, vocab_size: int) -> torch.Tensor:
@@ -35,6 +45,20 @@ def test_one_hot_shows_the_last_tokens_in_order(length, context, seed):
         expected = ([0] * context + ids[0].tolist()[: t + 1])[-context:]
         assert seen[0, t].tolist() == expected
     assert torch.equal(vectors.sum(-1), torch.full((2, length), float(context)))
+
+
+@given(length=st.integers(1, 6), context=st.integers(1, 5))
+def test_vectors_side_by_side_are_those_of_the_last_tokens_and_the_notebook_s(length, context):
+    cells = course.load_notebook(course.find("05"))["cells"]
+    listing = next(course.source(cell) for cell in cells if cell["id"] == "side-by-side")
+    names = {"nn": nn, "F": nn.functional, "torch": torch}
+    exec(listing, names)
+    vectors = torch.randn(2, length, 3)
+    beside = SideBySide(context)(vectors)
+    assert torch.equal(beside, names["SideBySide"](context)(vectors))
+    for t in range(length):
+        rows = [vectors[:, s] if s >= 0 else torch.zeros(2, 3) for s in range(t - context + 1, t + 1)]
+        assert torch.equal(beside[:, t], torch.cat(rows, dim=-1))
 
 
 @given(length=st.integers(1, 8), context=st.integers(1, 5))

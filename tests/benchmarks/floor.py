@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,12 +117,12 @@ def stories(number: int, seed: int, tokenizer: Tokenizer, easy: bool = False) ->
     return rows(world.stories(number, seed=seed, world=EASY if easy else WORLD), tokenizer)
 
 
-def run(folder: Path, seconds: float = SECONDS, fresh: int = 400) -> Part:
+def run(folder: Path, seconds: float = SECONDS, fresh: int = 400, recipes: Mapping[str, Recipe] = RECIPES) -> Part:
     """Train each recipe for as long on stories that it has not read, and measure its excess over the floor."""
     tokenizer = WordTokenizer.train(world.text(2000, seed=0), vocab_size=1000)
     V, floor, precision = tokenizer.vocab_size, rungs(tokenizer)["floor"], measure.fast_precision()
     few, found = stories(200, 3, tokenizer), []
-    for name, recipe in RECIPES.items():
+    for name, recipe in recipes.items():
         steps = steps_in(seconds, recipe, few, V, precision)
         easy, hard = round(recipe.easy * steps), steps - round(recipe.easy * steps)
         decoder = decoder_of(recipe, V)
