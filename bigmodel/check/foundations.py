@@ -92,6 +92,8 @@ def made(answer: Callable[..., Any], *numbers: float) -> Any:
     slopes = [math.nan if isinstance(slope, Value) else slope for slope in slopes]
     if len(names) == len(slopes):  # in whichever order they stand
         slopes = [slope for _, slope in sorted(zip(names, slopes, strict=True), key=lambda pair: pair[0])]
+    if [node.data for node in nodes] != list(numbers):
+        raise TypeError("the numbers of what it is made of have changed: read a.data, and write the result elsewhere")
     return {"data": getattr(value, "data", value), "parents": " and ".join(sorted(names)) or "nobody", "slopes": slopes}
 
 UNKNOWING = "return a new Value that knows what it was made of, with parents=… and slopes=…, as exp does"
@@ -124,7 +126,7 @@ def add(a: Value, b: Value) -> Value:
            "By the other number: the slope by a is b.data, and the slope by b is a.data.",
            "return Value(a.data * b.data, parents=(a, b), slopes=(b.data, a.data))"),
     why="This is the slope of every weight: what it is multiplied by. An input of 0 teaches its weights nothing.",
-    cases=[(3.0, 2.0), (-1.5, 4.0), (0.0, 0.5)],
+    cases=[(3.0, 2.0), (-1.5, 4.5), (0.0, 0.5)],
     drive=made,
     wrong={
         UNKNOWING: lambda a, b: Value(a.data * b.data),
@@ -280,7 +282,7 @@ def share(node: Value, parent: Value, slope: float) -> float:
     drive=gradients,
     wrong={
         "nothing came back, every gradient is 0: is the end's own set to 1, before the walk": lambda end: None,
-        "only the end has a gradient: set it to 1 first, then give the parents their shares":
+        "only the end has a gradient: each node of the order gives its parents their shares":
             walk(share, lambda end: []),
         "a node that is used twice lost a path: add to the gradient that is there, do not replace it":
             walk(lambda node, parent, slope: slope * node.grad),
